@@ -1,0 +1,169 @@
+"""What a study found: frozen records, the only thing that report, tables and figures are given beside frames.
+
+Every estimate carries its unit, its interval's level and its n; where a number cannot be had the field is None and a
+caution says why. Nothing here is computed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """One number that a person reads: value, interval, unit, and the n it rests on. None: it cannot be told."""
+
+    value: float | None
+    unit: str
+    low: float | None = None
+    high: float | None = None
+    level: float | None = None
+    """Confidence level of [low, high], for example 0.95."""
+    n: int = 0
+
+
+@dataclass(frozen=True)
+class Test:
+    """One statistical test; ``p`` None with a ``note`` where it could not be carried out."""
+
+    __test__ = False  # not a test of pytest's
+
+    name: str
+    statistic: float | None
+    p: float | None
+    n: tuple[int, ...]
+    df: float | None = None
+    p_adjusted: float | None = None
+    """After the family's correction, where the test belongs to a family."""
+    smallest_p: float | None = None
+    """The smallest p that this test can reach at this n, for rank tests."""
+    note: str = ""
+    primary: bool = False
+
+
+@dataclass(frozen=True)
+class Group:
+    """One configuration's runs, described."""
+
+    configuration: str
+    n_valid: int
+    n_headline: int
+    """After outlier removal."""
+    n_invalid: int
+    n_failed: int
+    mean: Estimate
+    standard_deviation: float | None
+    cv: float | None
+    """Standard deviation over mean, as a fraction."""
+    minimum: float | None
+    median: float | None
+    maximum: float | None
+    duration: Estimate
+    power: Estimate
+    metrics: Mapping[str, Estimate] = field(default_factory=dict)
+    """Mean of each numeric workload metric over the valid runs."""
+    normality: Test | None = None
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """``configuration`` against ``baseline`` on one response (energy unless named otherwise)."""
+
+    configuration: str
+    baseline: str
+    response: str
+    ratio: Estimate
+    """configuration / baseline, from paired (or Welch) logs; the headline figure."""
+    ratio_all: Estimate
+    """The same with the outliers left in."""
+    difference: Estimate
+    tests: tuple[Test, ...]
+    cohens_d: Estimate
+    hedges_g: Estimate
+    cliffs_delta: Estimate
+    pairs: int
+    pairs_lost: int
+    """Pairs that fell out because one side was flagged, invalid or missing."""
+    decision: str
+    """lower | higher | not told apart | cannot be told"""
+    decision_all: str
+    """The same with the outliers left in."""
+    power_ratio: Estimate | None = None
+    duration_ratio: Estimate | None = None
+    """energy ratio = power ratio x duration ratio."""
+
+
+@dataclass(frozen=True)
+class Equivalence:
+    """A paired two one-sided tests procedure on raw values of a metric."""
+
+    metric: str
+    configuration: str
+    baseline: str
+    margin: float
+    difference: Estimate
+    p: float | None
+    n: int
+    decision: str
+    """equivalent within the margin | not shown | cannot be told"""
+
+
+@dataclass(frozen=True)
+class Exclusion:
+    """One run that is not in the headline, and by which rule. The run itself stays where it is."""
+
+    run: str
+    configuration: str
+    rule: str
+    """invalid | failed | outlier-z | outlier-mad | discarded | superseded | no-energy | unpaired"""
+    reason: str
+    energy_J: float | None = None
+    z: float | None = None
+    z_residual: float | None = None
+    """z of the block-adjusted residual."""
+    mad: float | None = None
+    in_headline: bool = False
+    """True for a run that a rule beside the declared one would have flagged: marked only."""
+
+
+@dataclass(frozen=True)
+class Caution:
+    """Something that a reader must know before believing a number; ``advice`` says what would help."""
+
+    code: str
+    message: str
+    advice: str = ""
+
+
+@dataclass(frozen=True)
+class Findings:
+    """The answer of one night."""
+
+    title: str
+    first_line: str
+    """REHEARSAL or "modelled, not measured" where that is so; else empty. Stands above everything."""
+    headline: str
+    """One sentence: ratio, interval, n, what was measured by what."""
+    response: str
+    """What was compared, for example "energy of train: gpu0 + package-0"."""
+    unit: str
+    domains: tuple[str, ...]
+    quality: str
+    """measured | modelled"""
+    groups: tuple[Group, ...]
+    comparisons: tuple[Comparison, ...]
+    equivalences: tuple[Equivalence, ...] = ()
+    omnibus: tuple[Test, ...] = ()
+    drift: tuple[Test, ...] = ()
+    exclusions: tuple[Exclusion, ...] = ()
+    cautions: tuple[Caution, ...] = ()
+    outlier_rule: Mapping[str, Any] = field(default_factory=dict)
+    """threshold, ddof, largest z possible at this n, how often clean data are flagged, whether it could fire."""
+    methods: str = ""
+    """The methods paragraph."""
+    design: Mapping[str, Any] = field(default_factory=dict)
+    """order, seed, blocks, alpha, level, recipe, family correction, primary test."""
+    reproduce: Mapping[str, Any] = field(default_factory=dict)
+    """versions, hashes, command line."""

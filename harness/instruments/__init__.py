@@ -1,0 +1,1 @@
+"""Sidecar processes that record during a run."""

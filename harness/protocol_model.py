@@ -1,0 +1,197 @@
+"""A protocol as frozen, validated records: every section and key that a protocol file may hold.
+
+``harness.protocol`` reads the file into these. A section left out is None: none of it happens. Keys whose capability
+is not there yet are not here; ``harness.protocol`` refuses them by name.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Level = str | int | float | bool
+Command = Annotated[tuple[str, ...], Field(min_length=1)]
+Seconds = Annotated[float, Field(ge=0)]
+
+
+class Section(BaseModel):
+    """A table of the protocol: frozen, no unknown keys, no silent conversion of types."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class Workload(Section):
+    """What is run."""
+
+    command: Command
+    timeout_s: Annotated[float, Field(gt=0)] = 3600.0
+    grace_s: Seconds = 5.0
+    window: str | None = None
+    env: dict[str, str] = Field(default_factory=dict)
+
+
+class Design(Section):
+    """How many runs, in which order."""
+
+    blocks: Annotated[int, Field(ge=1)] = 10
+    order: Literal["blocks", "shuffle", "latin", "listed"] = "blocks"
+    seed: int = 0
+    workload_seed: Literal["per-block", "per-run", "fixed"] = "per-block"
+    labels: tuple[str, ...] = ()
+
+
+class Hook(Section):
+    """A command before or after each run, outside the window."""
+
+    command: Command
+    timeout_s: Annotated[float, Field(gt=0)] = 60.0
+
+
+class Warmup(Section):
+    """Before the first block and after a resume."""
+
+    command: Command | None = None
+    duration_s: Seconds = 0.0
+    runs: Annotated[int, Field(ge=0)] = 0
+
+
+class Cooldown(Section):
+    """Before each run."""
+
+    minimum_s: Seconds = 0.0
+    until: Literal["time", "temperature"] = "time"
+    band_C: Annotated[float, Field(gt=0)] = 3.0
+    maximum_s: Seconds = 900.0
+
+
+class Baseline(Section):
+    """Idle power at the end of the cool-down, once a block."""
+
+    duration_s: Annotated[float, Field(gt=0)] = 30.0
+
+
+class Nvml(Section):
+    """NVIDIA cards."""
+
+    devices: tuple[int | str, ...] = ()
+    interval_ms: Annotated[float, Field(ge=20)] = 1000.0
+    counter_s: Annotated[float, Field(gt=0)] = 5.0
+
+
+class Rapl(Section):
+    """Intel and AMD packages through powercap."""
+
+    interval_ms: Annotated[float, Field(ge=20)] = 200.0
+
+
+class Machine(Section):
+    """Load, memory, frequency and temperature of the host; context, no energy."""
+
+    interval_ms: Annotated[float, Field(ge=100)] = 1000.0
+
+
+class LoadModel(Section):
+    """CPU power modelled from its load: idle + (full - idle) x load^exponent."""
+
+    interval_ms: Annotated[float, Field(ge=20)] = 200.0
+    idle_W: Annotated[float, Field(ge=0)] | None = None
+    full_W: Annotated[float, Field(gt=0)] | None = None
+    exponent: Annotated[float, Field(gt=0)] = 1.0
+
+
+class Constant(Section):
+    """A rated power, times time."""
+
+    power_W: Annotated[float, Field(gt=0)]
+    domain: str = "system"
+    interval_ms: Annotated[float, Field(ge=20)] = 1000.0
+
+
+class Simulated(Section):
+    """A pure function of (plan seed, slot, phase time)."""
+
+    interval_ms: Annotated[float, Field(ge=1)] = 20.0
+    domains: Annotated[tuple[str, ...], Field(min_length=1)] = ("gpu0",)
+    idle_W: Annotated[float, Field(ge=0)] = 60.0
+    load_W: Annotated[float, Field(ge=0)] = 250.0
+    effect: dict[str, float] = Field(default_factory=dict)
+    """Configuration name -> factor on the load's power above idle; left out: spread by 2 % steps."""
+    noise: Annotated[float, Field(ge=0)] = 0.006
+    drift: float = 0.04
+    """Relative growth of power over the night."""
+
+
+class Sensors(Section):
+    """What our own sampler reads."""
+
+    nvml: Nvml | None = None
+    rapl: Rapl | None = None
+    machine: Machine | None = None
+    load_model: LoadModel | None = None
+    constant: Constant | None = None
+    simulated: Simulated | None = None
+    fallback: Literal["load_model"] | None = None
+    """What to use, by name, where no measured source of energy is there."""
+    required: tuple[str, ...] | None = None
+    """Sensors without which the night does not begin. Left out: all named, or none beside a fallback."""
+
+
+class Night(Section):
+    """How a night goes on when things go wrong."""
+
+    attempts: Annotated[int, Field(ge=1)] = 2
+    stop_after_failures: Annotated[int, Field(ge=1)] = 3
+    max_block_gap_s: Seconds = 1800.0
+
+
+class Outliers(Section):
+    """Which runs leave the headline (marked, never deleted)."""
+
+    rule: Literal["z", "mad", "none"] = "z"
+    threshold: Annotated[float, Field(gt=0)] = 3.0
+    ddof: Literal[0, 1] = 1
+
+
+class EquivalenceAim(Section):
+    """A margin declared beforehand."""
+
+    metric: str
+    margin: Annotated[float, Field(gt=0)]
+
+
+class Analysis(Section):
+    """The analysis plan, frozen with the protocol; what it does not name is exploratory."""
+
+    metric: str = "energy"
+    energy: tuple[str, ...] = ()
+    baseline: str | None = None
+    alpha: Annotated[float, Field(gt=0, lt=0.5)] = 0.05
+    outliers: Outliers = Outliers()
+    equivalence: EquivalenceAim | None = None
+    bin_ms: Annotated[float, Field(gt=0)] = 500.0
+    recipe: Literal["blocks", "classic"] = "blocks"
+    accuracy: str = "accuracy"
+    """The workload metric that stands beside energy."""
+
+
+class Protocol(Section):
+    """One protocol, whole."""
+
+    title: str
+    workload: Workload
+    factors: dict[str, Annotated[tuple[Level, ...], Field(min_length=1)]] = Field(default_factory=dict)
+    exclude: tuple[dict[str, Level], ...] = ()
+    design: Design = Design()
+    prepare: Hook | None = None
+    cleanup: Hook | None = None
+    warmup: Warmup | None = None
+    cooldown: Cooldown | None = None
+    baseline: Baseline | None = None
+    sensors: Sensors = Sensors()
+    night: Night = Night()
+    analysis: Analysis = Analysis()
+
+    def to_json(self) -> dict[str, Any]:
+        """The resolved protocol as JSON types, for ``plan.json``."""
+        return self.model_dump(mode="json")

@@ -1,0 +1,416 @@
+"""The night folder: its names, columns and units, and the only definition of them. Standard library only.
+
+::
+
+    results/2026-11-20-mixed-precision-7f3a/
+      protocol.toml                byte copy of the protocol file; overrides stand in plan.json
+      plan.json                    written once: the plan, the resolved protocol, file hashes
+      host.json                    the machine, by an allow-list
+      journal/<host>-<start>.jsonl what happened; a log, never the state
+      console.log                  the display, once the terminal has gone
+      sources/                     copies of the workload's scripts
+      runs/b03-2-a1-float32/       a settled run: run.json, samples.parquet, marks.jsonl, stdout.log, stderr.log
+      runs/….partial/              the run in progress: samples.csv, sampler.json, exit.json besides
+      runs/….interrupted/          what an interruption left, renamed at resume, never reused
+      report/                      index.html, findings.json, tables/, figures/
+
+Every time stamp is CLOCK_MONOTONIC in nanoseconds unless its name says otherwise. Floats that are not finite are
+written as the strings "NaN", "Infinity" and "-Infinity", since JSON has no other place for them.
+
+Schema history
+--------------
+1   first
+"""
+
+from __future__ import annotations
+
+import enum
+import hashlib
+import json
+import math
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+SCHEMA = 1
+
+MARKS_VARIABLE = "NIGHTWATT_MARKS"
+"""The environment variable in which a workload finds the path of its marks file."""
+
+RUN_JSON = "run.json"
+SAMPLES_CSV = "samples.csv"
+SAMPLES_PARQUET = "samples.parquet"
+SAMPLE_COLUMNS = ("t_ns", "channel", "value")
+"""Of both samples files: int64 ns, the channel's name, float64 in the channel's unit. The CSV has no header."""
+MARKS_JSONL = "marks.jsonl"
+STDOUT_LOG = "stdout.log"
+STDERR_LOG = "stderr.log"
+EXIT_JSON = "exit.json"
+SAMPLER_SPEC_JSON = "sampler-spec.json"
+SAMPLER_JSON = "sampler.json"
+"""Written by the sampler twice: when ready (its channels), and at its end (its summary)."""
+CLOCKS_CSV = "clocks.csv"
+"""One line a second: t_ns, realtime_ns, boottime_ns, all int64. No header."""
+
+PARTIAL = ".partial"
+INTERRUPTED = ".interrupted"
+
+
+class Status(enum.StrEnum):
+    """How an attempt ended."""
+
+    COMPLETED = "completed"
+    """The workload exited with 0."""
+    FAILED = "failed"
+    """The workload exited with another code."""
+    TIMED_OUT = "timed_out"
+    """It was ended at its time limit."""
+    OUT_OF_MEMORY = "out_of_memory"
+    """Ended for want of memory, with evidence."""
+    KILLED = "killed"
+    """Ended by a signal that was not ours; out of memory is then not excluded."""
+    LOST_INSTRUMENT = "lost_instrument"
+    """An instrument was lost while the workload ran."""
+    REFUSED = "refused"
+    """A gate did not let it start."""
+    INTERRUPTED = "interrupted"
+    """The night was stopped while it ran; does not count as an attempt."""
+
+
+class Validity(enum.StrEnum):
+    """Whether a run may enter the comparison."""
+
+    VALID = "valid"
+    INVALID = "invalid"
+    """The measurement spoilt it: it stays on disk and is repeated."""
+    DISCARDED = "discarded"
+    """A warm-up run."""
+    SUPERSEDED = "superseded"
+    """Its block was begun anew."""
+
+
+class Kind(enum.StrEnum):
+    """What a channel's values are."""
+
+    GAUGE = "gauge"
+    """A level at an instant (degrees, megahertz)."""
+    MEAN = "mean"
+    """The mean over the time since the channel's previous stamp (step-hold backwards)."""
+    COUNTER = "counter"
+    """A total that only grows; joules for energy."""
+
+
+class Quality(enum.StrEnum):
+    """Whether a channel was read from a sensor or computed from something else."""
+
+    MEASURED = "measured"
+    MODELLED = "modelled"
+
+
+class Cause(enum.StrEnum):
+    """Whose doing a verdict is."""
+
+    MEASUREMENT = "measurement"
+    """Instrument, clock, foreign load, machine: the run is invalid and is repeated."""
+    OUTCOME = "outcome"
+    """A property of the configuration: never repeated for being bad."""
+
+
+class Level(enum.StrEnum):
+    """What a verdict does to its run."""
+
+    INVALID = "invalid"
+    WARNING = "warning"
+    INFORMATION = "information"
+
+
+@dataclass(frozen=True)
+class Channel:
+    """One series of readings.
+
+    ``name`` is ``<domain>.<quantity>_<unit>`` ("gpu0.power_W", "package-0.energy_J", "cpu.load_pct").
+    ``source`` says where the values come from in words a reviewer can check ("NVML ring buffer, total power").
+    ``refresh_s`` is the sensor's own period as documented or configured; ``refresh_seen_s`` the median time between
+    changes of value in this run, None where too few were seen. ``range`` is the largest value of a counter that wraps,
+    0 where it does not; stored values are already unwrapped by the sensor.
+    """
+
+    name: str
+    unit: str
+    kind: Kind
+    domain: str
+    quality: Quality
+    source: str
+    refresh_s: float
+    refresh_seen_s: float | None = None
+    device: str = ""
+    """The device's lasting identity (a GPU's UUID), empty where there is none."""
+
+
+@dataclass(frozen=True)
+class ClockPair:
+    """One moment read on three clocks, nanoseconds."""
+
+    t_ns: int
+    realtime_ns: int
+    boottime_ns: int
+
+
+@dataclass(frozen=True)
+class Phase:
+    """A named stretch [begin_ns, end_ns) of a run; ``metrics`` are what its marks carried beside the name."""
+
+    name: str
+    begin_ns: int
+    end_ns: int
+    metrics: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def duration_s(self) -> float:
+        """Seconds between the two marks."""
+        return (self.end_ns - self.begin_ns) / 1e9
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One thing that the judge found in a run: its name, cause and level, the figure seen and its limit, evidence."""
+
+    name: str
+    cause: Cause
+    level: Level
+    figure: float | None = None
+    limit: float | None = None
+    unit: str = ""
+    evidence: str = ""
+
+
+@dataclass(frozen=True)
+class SamplerCost:
+    """What our sampler itself cost and how well it kept time."""
+
+    cpu_s: float
+    wall_s: float
+    ticks: int
+    late_ticks: int
+    longest_gap_s: float
+    max_rss_B: int
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """Everything about one attempt except its samples; the content of ``run.json``."""
+
+    slot: str
+    block: int
+    position: int
+    replicate: int
+    attempt: int
+    configuration: str
+    levels: Mapping[str, Any]
+    seed: int
+    status: Status
+    validity: Validity
+    started_ns: int
+    """When the attempt began (its folder was made)."""
+    ended_ns: int
+    """When it was settled."""
+    started_realtime_ns: int
+    """CLOCK_REALTIME of ``started_ns``; for people and for the order of runs across a reboot, never for durations."""
+    exit_code: int | None = None
+    signal: int | None = None
+    reason: str = ""
+    """One sentence for people: why it ended as it did; empty when completed."""
+    launched_ns: int | None = None
+    exited_ns: int | None = None
+    window: Phase | None = None
+    """The phase whose energy is compared; None where it cannot be told."""
+    stages: tuple[Phase, ...] = ()
+    """The harness's own stretches of this run: prepare, cooldown, baseline, workload, cleanup."""
+    phases: tuple[Phase, ...] = ()
+    """The stretches that the workload marked."""
+    metrics: Mapping[str, Any] = field(default_factory=dict)
+    """The workload's results, by name."""
+    channels: tuple[Channel, ...] = ()
+    rows: int = 0
+    torn_B: int = 0
+    """Bytes cut after the last newline of the samples' CSV."""
+    clock: tuple[ClockPair, ...] = ()
+    sampler: SamplerCost | None = None
+    sensors: Mapping[str, Any] = field(default_factory=dict)
+    """What each sensor says of itself, by its name (counter ticks, notes such as clock_step, source fallbacks)."""
+    verdicts: tuple[Verdict, ...] = ()
+    resources: Mapping[str, float] = field(default_factory=dict)
+    """Of the workload's tree: user_s, system_s, max_rss_B, …"""
+    start_temperature_C: Mapping[str, float] = field(default_factory=dict)
+    """By domain, when the workload was launched."""
+    gap_s: float | None = None
+    """Realised time between the end of the previous workload and the launch of this one."""
+    command: tuple[str, ...] = ()
+    rehearsal: bool = False
+    schema: int = SCHEMA
+
+    def to_json(self) -> dict[str, Any]:
+        """This record as JSON types, the schema first."""
+        body = asdict(self)
+        return {"schema": body.pop("schema"), **body}
+
+    @classmethod
+    def from_json(cls, body: Mapping[str, Any]) -> RunRecord:
+        """The record of a parsed ``run.json``; raises KeyError, TypeError or ValueError when it is not one."""
+        known = {name: body[name] for name in cls.__dataclass_fields__ if name in body}
+        return cls(
+            **{
+                **known,
+                "status": Status(body["status"]),
+                "validity": Validity(body["validity"]),
+                "window": _phase(body["window"]) if body.get("window") else None,
+                "stages": tuple(_phase(item) for item in body.get("stages", ())),
+                "phases": tuple(_phase(item) for item in body.get("phases", ())),
+                "channels": tuple(channel_from_json(item) for item in body.get("channels", ())),
+                "clock": tuple(ClockPair(**item) for item in body.get("clock", ())),
+                "sampler": SamplerCost(**body["sampler"]) if body.get("sampler") else None,
+                "verdicts": tuple(_verdict(item) for item in body.get("verdicts", ())),
+                "command": tuple(body.get("command", ())),
+            }
+        )
+
+
+def channel_from_json(body: Mapping[str, Any]) -> Channel:
+    """A channel from its JSON types."""
+    return Channel(**{**body, "kind": Kind(body["kind"]), "quality": Quality(body["quality"])})
+
+
+def _phase(body: Mapping[str, Any]) -> Phase:
+    return Phase(**body)
+
+
+def _verdict(body: Mapping[str, Any]) -> Verdict:
+    return Verdict(**{**body, "cause": Cause(body["cause"]), "level": Level(body["level"])})
+
+
+@dataclass(frozen=True)
+class RunName:
+    """The name of a run folder: ``b03-2-a1-float32`` is block 3, position 2, attempt 1 of configuration float32."""
+
+    block: int
+    position: int
+    attempt: int
+    slug: str
+
+    def __str__(self) -> str:
+        return f"{self.slot}-a{self.attempt}-{self.slug}"
+
+    @property
+    def slot(self) -> str:
+        """The slot's key, "b03-2"."""
+        return f"b{self.block:02d}-{self.position}"
+
+    @classmethod
+    def parse(cls, name: str) -> RunName | None:
+        """The parts of a settled run folder's name, or None where it is not one."""
+        found = _RUN_NAME.fullmatch(name)
+        return cls(int(found[1]), int(found[2]), int(found[3]), found[4]) if found else None
+
+
+_RUN_NAME = re.compile(r"b(\d{2,6})-(\d{1,7})-a(\d{1,4})-([A-Za-z0-9._+=-]{1,60})")
+_SLUG_LENGTH = 60
+
+
+def slug(text: str) -> str:
+    """``text`` as a name that is safe in a path: letters, digits, ``._+=-``; at most 60 characters.
+
+    Where characters had to go or the text is too long, eight hexadecimal digits of its sha256 keep it unique.
+    """
+    safe = re.sub(r"[^A-Za-z0-9._+=-]+", "-", text).strip(".-") or "x"
+    if safe == text and len(safe) <= _SLUG_LENGTH:
+        return safe
+    digest = hashlib.sha256(text.encode()).hexdigest()[:8]
+    return f"{safe[: _SLUG_LENGTH - 9].rstrip('.-')}-{digest}"
+
+
+@dataclass(frozen=True)
+class NightFolder:
+    """The paths inside one night."""
+
+    root: Path
+
+    @property
+    def protocol(self) -> Path:
+        """The byte copy of the protocol file."""
+        return self.root / "protocol.toml"
+
+    @property
+    def plan(self) -> Path:
+        """The plan, written once."""
+        return self.root / "plan.json"
+
+    @property
+    def host(self) -> Path:
+        """The machine's facts."""
+        return self.root / "host.json"
+
+    @property
+    def journal(self) -> Path:
+        """The folder of the logs."""
+        return self.root / "journal"
+
+    @property
+    def runs(self) -> Path:
+        """The folder of the run folders."""
+        return self.root / "runs"
+
+    @property
+    def sources(self) -> Path:
+        """The folder of the workload's copied scripts."""
+        return self.root / "sources"
+
+    @property
+    def report(self) -> Path:
+        """The folder of the report."""
+        return self.root / "report"
+
+    def settled(self) -> dict[RunName, Path]:
+        """The settled run folders, by name, in the order of their names; partial and foreign entries are left out."""
+        if not self.runs.is_dir():
+            return {}
+        named = ((RunName.parse(path.name), path) for path in sorted(self.runs.iterdir()))
+        return {name: path for name, path in named if name is not None and (path / RUN_JSON).is_file()}
+
+
+def encode(value: Any) -> Any:
+    """``value`` with each float that is not finite replaced by its name, through mappings and sequences."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+    if isinstance(value, Mapping):
+        return {str(key): encode(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [encode(item) for item in value]
+    return value
+
+
+def number(value: Any) -> float | None:
+    """A metric as a float (the names of not finite floats understood), or None where it is no number."""
+    if isinstance(value, bool) or value is None:
+        return None
+    if isinstance(value, int | float):
+        return float(value)
+    return float(value) if value in ("NaN", "Infinity", "-Infinity") else None
+
+
+def read_json(path: Path) -> Any:
+    """The content of a JSON file; raises OSError or ValueError."""
+    return json.loads(path.read_bytes())
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write ``value`` so that ``path`` holds either the old content or all of the new: aside, fsync, rename."""
+    aside = path.with_name(path.name + ".aside")
+    with open(aside, "w", encoding="utf-8") as file:
+        json.dump(encode(value), file, indent=1, ensure_ascii=False, allow_nan=False)
+        file.write("\n")
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(aside, path)

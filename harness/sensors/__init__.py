@@ -1,0 +1,1 @@
+"""Sources of readings, one file each, hosted by the sampler. They import neither numpy nor pandas: small and quiet."""

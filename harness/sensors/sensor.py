@@ -1,0 +1,64 @@
+"""The contract of a sensor: what the sampler asks of each source of readings.
+
+::
+
+    sensor = nvml.open_sensor(settings, site)     raises SensorMissing: reason and remedy
+    sensor.channels                               what it will deliver, known before the first reading
+    sensor.read(now_ns) -> readings               at absolute deadlines, period_s apart; readings since the last call
+    sensor.finish(now_ns) -> readings             once, after the workload has gone; may take a few hundred ms
+    sensor.summary() -> facts for run.json        ticks, fallbacks, clock steps, notes
+    sensor.close()
+
+A reading that failed is left out and counted in ``summary()["missed"]``, never a zero. Stamps are CLOCK_MONOTONIC ns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+from harness.record import Channel
+
+
+class Reading(NamedTuple):
+    """One value of one channel; ``t_ns`` is CLOCK_MONOTONIC, ``value`` in the channel's unit."""
+
+    t_ns: int
+    channel: str
+    value: float
+
+
+@dataclass(frozen=True)
+class Site:
+    """Where a sensor is working: what it may need to know beyond its own settings."""
+
+    run_folder: Path
+    """The run's folder; its marks.jsonl grows while the workload runs."""
+    plan_seed: int = 0
+    slot: str = ""
+    configuration: str = ""
+    root: Path = Path("/")
+    """The root under which /sys and /proc are read; a fake tree in tests."""
+
+
+class Sensor(Protocol):
+    """A source of readings."""
+
+    name: str
+    period_s: float
+    """How often ``read`` wants to be called."""
+    channels: Sequence[Channel]
+
+    def read(self, now_ns: int) -> Sequence[Reading]:
+        """The readings that came since the last call."""
+
+    def finish(self, now_ns: int) -> Sequence[Reading]:
+        """The last readings, after the workload has gone."""
+
+    def summary(self) -> Mapping[str, Any]:
+        """What this sensor says of itself, for ``run.json``."""
+
+    def close(self) -> None:
+        """Give back what it holds."""

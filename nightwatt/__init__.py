@@ -1,0 +1,1 @@
+"""nightwatt: controlled, repeated energy measurements, and an answer to be believed."""
