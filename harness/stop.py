@@ -1,0 +1,65 @@
+"""How urgently everything is to end: asked for by signal handlers, waited on by every loop that sleeps.
+
+::
+
+    SIGINT or SIGTERM --> stop.request() --> level 1: nothing new; the workload is ended with grace, instruments after it
+    once more         --> stop.request() --> level 2: no grace; the record is still written
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import time
+
+
+class Stop:
+    """A wish to stop, with a file descriptor that becomes readable when the wish grows.
+
+    A loop looks at ``level`` before it sleeps, sleeps on ``fileno()`` among its other descriptors, and calls
+    ``acknowledge()`` when that woke it; the level stays, so no later loop misses it.
+    """
+
+    HIGHEST = 2
+
+    def __init__(self) -> None:
+        self._level = 0
+        self._reader, self._writer = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+
+    @property
+    def level(self) -> int:
+        """0: go on; 1: end in order; 2: end at once."""
+        return self._level
+
+    def request(self) -> None:
+        """Raise the level by one, up to 2, and wake whoever sleeps; safe in a signal handler."""
+        self._level = min(self._level + 1, self.HIGHEST)
+        with contextlib.suppress(BlockingIOError):  # a full pipe wakes just as well
+            os.write(self._writer, b"!")
+
+    def fileno(self) -> int:
+        """The descriptor to sleep on; readable since a request until ``acknowledge``."""
+        return self._reader
+
+    def acknowledge(self) -> None:
+        """Make the descriptor quiet again; the level stays."""
+        with contextlib.suppress(BlockingIOError):
+            while os.read(self._reader, 64):
+                pass
+
+    def wait(self, timeout_s: float) -> int:
+        """Sleep until the level rises or ``timeout_s`` is over; returns the level."""
+        before, deadline_s = self._level, time.monotonic() + timeout_s
+        while self._level == before:
+            left_s = deadline_s - time.monotonic()
+            if left_s <= 0:
+                break
+            if select.select([self._reader], [], [], left_s)[0]:
+                self.acknowledge()
+        return self._level
+
+    def close(self) -> None:
+        """Give the pipe back."""
+        os.close(self._reader)
+        os.close(self._writer)
