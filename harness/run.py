@@ -82,7 +82,7 @@ def execute(order: RunOrder, stop: Stop) -> Iterator[Event]:
 
 
 def set_aside(partial: Path) -> Path:
-    """Rename a ``.partial`` folder to the first free ``.interrupted`` name (then ``.interrupted-2`` …); the new path."""
+    """Rename a ``.partial`` folder to the first free ``.interrupted``, ``.interrupted-2`` … name; the new path."""
     stem = partial.with_name(partial.name.removesuffix(PARTIAL) + INTERRUPTED)
     free, count = stem, 1
     while free.exists():

@@ -2,7 +2,7 @@
 
 ::
 
-    SIGINT or SIGTERM --> stop.request() --> level 1: nothing new; the workload is ended with grace, instruments after it
+    SIGINT or SIGTERM --> stop.request() --> level 1: nothing new; the workload ends with grace, instruments after it
     once more         --> stop.request() --> level 2: no grace; the record is still written
 """
 
@@ -25,7 +25,9 @@ class Stop:
 
     def __init__(self) -> None:
         self._level = 0
-        self._reader, self._writer = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        self._reader, self._writer = os.pipe()
+        os.set_blocking(self._reader, False)
+        os.set_blocking(self._writer, False)
 
     @property
     def level(self) -> int:
