@@ -1,0 +1,95 @@
+"""Protocol -> rehearsed Protocol: the whole night in seconds, with fake workloads and a simulated sensor; pure.
+
+What a rehearsal keeps: factors, design, order and seeds, warm-up, cool-down, baseline and hooks (as stages), limits of
+the night, the analysis plan. What it replaces: every command by ``fake.py``, every sensor by the simulated one, which
+delivers the domains that the analysis asks for. Every wait and duration is multiplied by one factor.
+"""
+
+from __future__ import annotations
+
+from harness.protocol_model import Command, Hook, Protocol, Sensors, Simulated, Workload
+
+FACTOR = 0.001
+"""What times are multiplied by unless asked otherwise: six hours become 22 seconds."""
+SHARE_OF_TIMEOUT = 0.25
+"""How long a run is taken to last, as a share of its time limit: a protocol does not say how long its runs are."""
+SHORTEST_S, LONGEST_S = 0.2, 2.0
+"""Between which the rehearsed window's duration is kept."""
+SHORTEST_TIMEOUT_S = 30.0
+"""A busy machine is not to end a rehearsed run at a limit of milliseconds."""
+DOMAINS = ("gpu0",)
+"""What the simulated sensor covers where the analysis lists no domains."""
+BINS = 20
+"""Into how many bins the rehearsed window's power is drawn."""
+
+_FAKE: Command = ("{python}", "{workloads}/fake.py")
+_NOT_A_RESULT = ("energy", "duration", "power")
+
+
+def rehearse(protocol: Protocol, factor: float = FACTOR) -> Protocol:
+    """``protocol`` as it is rehearsed; ``factor`` in (0, 1] multiplies its times."""
+    window_s = min(max(protocol.workload.timeout_s * SHARE_OF_TIMEOUT * factor, SHORTEST_S), LONGEST_S)
+    warmup, cooldown, baseline = protocol.warmup, protocol.cooldown, protocol.baseline
+    return protocol.model_copy(
+        update={
+            "workload": _workload(protocol, factor, window_s),
+            "prepare": _hook(protocol.prepare),
+            "cleanup": _hook(protocol.cleanup),
+            "warmup": warmup
+            and warmup.model_copy(
+                update={
+                    "command": (*_FAKE, "--phases", "", "--hang", "--busy") if warmup.command else None,
+                    "duration_s": warmup.duration_s * factor,
+                }
+            ),
+            "cooldown": cooldown
+            and cooldown.model_copy(
+                update={"minimum_s": cooldown.minimum_s * factor, "maximum_s": cooldown.maximum_s * factor}
+            ),
+            "baseline": baseline and baseline.model_copy(update={"duration_s": max(baseline.duration_s * factor, 0.1)}),
+            "sensors": _sensors(protocol),
+            "analysis": protocol.analysis.model_copy(update={"bin_ms": max(20.0, 1000 * window_s / BINS)}),
+        }
+    )
+
+
+def _workload(protocol: Protocol, factor: float, window_s: float) -> Workload:
+    """fake.py with the window's name, every factor and the seed in its command line, and the results asked for."""
+    window = protocol.workload.window
+    name = "work" if window is None else window.replace(",", ";")
+    edge_s = window_s / 4
+    phases = f"setup:{edge_s:.6g},{_literal(name)}:{window_s:.6g},evaluate:{edge_s:.6g}"
+    results = [protocol.analysis.accuracy, protocol.analysis.metric]
+    if protocol.analysis.equivalence:
+        results.append(protocol.analysis.equivalence.metric)
+    wanted = [item for item in dict.fromkeys(results) if not any(part in item for part in _NOT_A_RESULT)]
+    metrics = [part for item in wanted for part in ("--metric", f"{_literal(item)}=0.8")]
+    levels = [part for item in protocol.factors for part in ("--note", f"{_literal(item)}={{{item}}}")]
+    return protocol.workload.model_copy(
+        update={
+            "command": (
+                *_FAKE, "--phases", phases, "--epochs", "4", "--epochs-in", _literal(name),
+                "--seed", "{seed}", *metrics, *levels,
+            ),
+            "timeout_s": max(protocol.workload.timeout_s * factor, SHORTEST_TIMEOUT_S),
+            "grace_s": min(protocol.workload.grace_s, 1.0),
+            "window": None if window is None else name,
+            "env": {},
+        }
+    )  # fmt: skip
+
+
+def _hook(hook: Hook | None) -> Hook | None:
+    """A hook that starts a process and changes nothing (the real one may set a power limit)."""
+    return hook and hook.model_copy(update={"command": (*_FAKE, "--phases", "")})
+
+
+def _sensors(protocol: Protocol) -> Sensors:
+    """The simulated sensor alone; its settings stay where the protocol is simulated already."""
+    simulated = protocol.sensors.simulated or Simulated(domains=protocol.analysis.energy or DOMAINS)
+    return Sensors(simulated=simulated)
+
+
+def _literal(text: str) -> str:
+    """``text`` with its braces doubled: a template that renders to it."""
+    return text.replace("{", "{{").replace("}", "}}")
