@@ -310,12 +310,13 @@ class RunName:
 
     @classmethod
     def parse(cls, name: str) -> RunName | None:
-        """The parts of a settled run folder's name, or None where it is not one."""
-        found = _RUN_NAME.fullmatch(name)
+        """The parts of a settled run folder's name, or None where it is not one (or partial, or interrupted)."""
+        found = None if _UNSETTLED.search(name) else _RUN_NAME.fullmatch(name)
         return cls(int(found[1]), int(found[2]), int(found[3]), found[4]) if found else None
 
 
 _RUN_NAME = re.compile(r"b(\d{2,6})-(\d{1,7})-a(\d{1,4})-([A-Za-z0-9._+=-]{1,60})")
+_UNSETTLED = re.compile(rf"({re.escape(PARTIAL)}|{re.escape(INTERRUPTED)}(-\d+)?)$")
 _SLUG_LENGTH = 60
 
 

@@ -1,0 +1,325 @@
+"""Night folder -> Night: tidy frames of runs and phases, and the samples of one run at a time.
+
+::
+
+    night = load("results/2026-11-20-mixed-precision-7f3a")
+    night.runs      one row an attempt, in the order in which they started
+    night.phases    one row a phase that a workload marked
+    night.samples("b03-2-a1-float32")["gpu0.power_W"].value
+
+A run whose ``run.json`` is damaged is left out and named in ``night.damage``; entries that are no run folders are
+passed over. Nothing outside the night's folder is ever opened: runs are found by listing it, links are not followed.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analysis.frames import phases_frame, runs_frame
+from harness.errors import NightFolderError, UsageError
+from harness.protocol import Protocol, from_json
+from harness.record import (
+    RUN_JSON,
+    SAMPLE_COLUMNS,
+    SAMPLES_PARQUET,
+    SCHEMA,
+    Channel,
+    NightFolder,
+    Phase,
+    RunName,
+    RunRecord,
+    number,
+    read_json,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+REMEDY_NIGHT = "give the folder that `nightwatt run` made; it holds plan.json and runs/"
+
+
+@dataclass(frozen=True)
+class Damage:
+    """An entry of a night that could not be used: its name inside the night, and what is wrong with it."""
+
+    entry: str
+    what: str
+
+
+@dataclass(frozen=True)
+class Series:
+    """One channel's readings in one run, in time order, each stamp once."""
+
+    channel: Channel
+    t_ns: NDArray[np.int64]
+    """(n,), CLOCK_MONOTONIC."""
+    value: NDArray[np.float64]
+    """(n,), finite, in the channel's unit."""
+    out_of_order: int = 0
+    """Readings that lay before their predecessor in the file."""
+    repeated: int = 0
+    """Readings left out because a later line had the same stamp."""
+    not_finite: int = 0
+    """Readings left out because they were no number."""
+
+
+@dataclass(frozen=True)
+class Night:
+    """One night as it lies on disk."""
+
+    path: Path
+    plan: Mapping[str, Any]
+    """The content of plan.json: order, seed, configurations, slots, hashes, overrides."""
+    protocol: Protocol
+    """The protocol as it was resolved, the analysis plan included."""
+    host: Mapping[str, Any]
+    """The content of host.json; empty where there is none."""
+    records: Mapping[str, RunRecord]
+    """By the run's name, in the order in which the attempts started."""
+    damage: tuple[Damage, ...] = ()
+    _paths: Mapping[str, Path] = field(default_factory=dict, repr=False)
+
+    @property
+    def configurations(self) -> tuple[str, ...]:
+        """The names of the planned configurations, in the plan's order."""
+        return tuple(item["name"] for item in self.plan["configurations"])
+
+    @property
+    def levels(self) -> Mapping[str, Mapping[str, Any]]:
+        """Factor levels by configuration."""
+        return {item["name"]: item["levels"] for item in self.plan["configurations"]}
+
+    @property
+    def blocked(self) -> bool:
+        """Whether the order has blocks (blocks, latin), or is one long row (shuffle, listed)."""
+        return self.plan["order"] in ("blocks", "latin")
+
+    @property
+    def rehearsal(self) -> bool:
+        """Whether this is a rehearsal, as the plan or any run says."""
+        return bool(self.plan.get("rehearsal")) or any(record.rehearsal for record in self.records.values())
+
+    @property
+    def runs(self) -> pd.DataFrame:
+        """One row an attempt, in the order in which they started.
+
+        run, slot, block, position, replicate, attempt, order (1…), configuration, factor.<name>…, seed, status,
+        validity, exit_code, reason, started_s and launched_s (since the night's first attempt), duration_s (of the
+        window), window, gap_s, start_temperature_C.<domain>…, metric.<name>…, verdicts (names joined by "; "), rows,
+        rehearsal. A number that is not known is NaN.
+        """
+        return self._runs.copy()
+
+    @property
+    def phases(self) -> pd.DataFrame:
+        """One row a marked phase: run, phase, begin_s (since launch), duration_s, metric.<name>…."""
+        return self._phases.copy()
+
+    @functools.cached_property
+    def _runs(self) -> pd.DataFrame:
+        return runs_frame(self.records)
+
+    @functools.cached_property
+    def _phases(self) -> pd.DataFrame:
+        return phases_frame(self.records)
+
+    def samples(self, run: str) -> dict[str, Series]:
+        """The readings of one run, by channel; channels that ``run.json`` does not describe are left out.
+
+        Raises NightFolderError where there is no such run, or its samples are missing, foreign or damaged.
+        """
+        if run not in self._paths:
+            raise NightFolderError(f"no run {run!r} in this night", where=str(self.path), remedy="see night.runs.run")
+        return _read_samples(self._paths[run] / SAMPLES_PARQUET, self.records[run].channels)
+
+
+def load(path: str | Path) -> Night:
+    """The night in the folder ``path``.
+
+    Raises NightFolderError where that is no night folder, or one of another schema than this release reads.
+    """
+    folder = NightFolder(Path(path))
+    if not folder.root.is_dir():
+        raise NightFolderError("no such folder", where=str(path), remedy=REMEDY_NIGHT)
+    if not folder.plan.is_file():
+        raise NightFolderError("this folder is not a night: it has no plan.json", where=str(path), remedy=REMEDY_NIGHT)
+    plan = _json_object(folder.plan)
+    _check_schema(plan, str(folder.plan))
+    protocol = _protocol(plan, folder.plan)
+    host = _json_object(folder.host) if folder.host.is_file() else {}
+    records, paths, damage = _read_runs(folder, {item["name"] for item in plan["configurations"]})
+    return Night(folder.root, plan, protocol, host, records, damage, paths)
+
+
+def _json_object(path: Path) -> dict[str, Any]:
+    try:
+        body = read_json(path)
+    except (OSError, ValueError) as error:
+        raise NightFolderError(f"{path.name} cannot be read: {error}", where=str(path), remedy=REMEDY_NIGHT) from error
+    if not isinstance(body, dict):
+        raise NightFolderError(f"{path.name} is not what it should be: no JSON object", where=str(path))
+    return body
+
+
+def _check_schema(body: Mapping[str, Any], where: str) -> None:
+    schema = body.get("schema")
+    if schema == SCHEMA:
+        return
+    if not isinstance(schema, int):
+        raise NightFolderError("no schema is named here", where=where, remedy=REMEDY_NIGHT)
+    age = "a newer" if schema > SCHEMA else "an older"
+    raise NightFolderError(
+        f"schema {schema} is that of {age} release; this one reads schema {SCHEMA}",
+        where=where,
+        remedy=f"use the nightwatt that made it ({body.get('nightwatt') or 'version not recorded'})",
+    )
+
+
+def _protocol(plan: Mapping[str, Any], path: Path) -> Protocol:
+    try:
+        names = [item["name"] for item in plan["configurations"]]
+        if not all(isinstance(item["levels"], dict) for item in plan["configurations"]) or len(set(names)) < len(names):
+            raise ValueError("its configurations are not what they should be")
+        if not isinstance(plan["order"], str) or not isinstance(plan["slots"], list):
+            raise TypeError("its order or its slots are not what they should be")
+        return from_json(plan["protocol"])
+    except (KeyError, TypeError, ValueError, UsageError) as error:
+        what = f"it has no {error}" if isinstance(error, KeyError) else str(error)
+        raise NightFolderError(
+            f"plan.json is damaged or foreign: {what}", where=str(path), remedy=REMEDY_NIGHT
+        ) from error
+
+
+def _read_runs(
+    folder: NightFolder, configurations: set[str]
+) -> tuple[dict[str, RunRecord], dict[str, Path], tuple[Damage, ...]]:
+    found: list[tuple[RunRecord, str, Path]] = []
+    damage: list[Damage] = []
+    entries = sorted(folder.runs.iterdir()) if folder.runs.is_dir() else []
+    for path in entries:
+        name = RunName.parse(path.name)
+        if name is None:
+            continue
+        entry = f"runs/{path.name}"
+        try:
+            if path.is_symlink() or (path / RUN_JSON).is_symlink() or (path / SAMPLES_PARQUET).is_symlink():
+                raise ValueError("it is, or holds, a link to somewhere else")
+            body = read_json(path / RUN_JSON)
+            if not isinstance(body, dict):
+                raise TypeError("its run.json is no JSON object")
+            if "schema" not in body:
+                raise KeyError("schema")
+            _check_schema(body, f"{path / RUN_JSON}")
+            found.append((_record(body, name, configurations), path.name, path))
+        except KeyError as error:
+            damage.append(Damage(entry, f"its run.json has no {error}"))
+        except json.JSONDecodeError as error:
+            damage.append(Damage(entry, f"its run.json is damaged: {error}"))
+        except (OSError, TypeError, ValueError, AttributeError) as error:
+            damage.append(Damage(entry, str(error)))
+    found.sort(key=lambda item: (item[0].started_realtime_ns, item[0].block, item[0].position, item[0].attempt))
+    records = {name: record for record, name, _ in found}
+    return records, {name: path for _, name, path in found}, tuple(damage)
+
+
+def _record(body: Mapping[str, Any], name: RunName, configurations: set[str]) -> RunRecord:
+    """The record of a run.json, its types checked; raises KeyError, TypeError or ValueError where it is not one."""
+    record = RunRecord.from_json(body)
+    whole = ("block", "position", "replicate", "attempt", "started_ns", "ended_ns", "started_realtime_ns", "rows")
+    for key in whole:
+        if type(getattr(record, key)) is not int:
+            raise TypeError(f"its run.json is damaged: {key} is no whole number")
+    for key in ("launched_ns", "exited_ns", "exit_code"):
+        if type(getattr(record, key)) not in (int, type(None)):
+            raise TypeError(f"its run.json is damaged: {key} is no whole number")
+    if record.gap_s is not None and number(record.gap_s) is None:
+        raise TypeError("its run.json is damaged: gap_s is no number")
+    for key in ("levels", "metrics", "sensors", "start_temperature_C"):
+        if not isinstance(getattr(record, key), dict):
+            raise TypeError(f"its run.json is damaged: {key} is no table")
+    for phase in (*record.stages, *record.phases, *([record.window] if record.window else ())):
+        if not _is_phase(phase):
+            raise ValueError(f"its run.json is damaged: {phase.name!r} is no phase")
+    if (record.block, record.position, record.attempt) != (name.block, name.position, name.attempt):
+        raise ValueError(f"its run.json is that of another run, {record.slot} attempt {record.attempt}")
+    if record.configuration not in configurations:
+        raise ValueError(f"its configuration {record.configuration!r} is not in the plan")
+    return record
+
+
+def _is_phase(phase: Phase) -> bool:
+    edges = type(phase.begin_ns) is int and type(phase.end_ns) is int and phase.begin_ns <= phase.end_ns
+    return isinstance(phase.name, str) and edges and isinstance(phase.metrics, dict)
+
+
+def _read_samples(path: Path, channels: Iterable[Channel]) -> dict[str, Series]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        with pq.ParquetFile(path, read_dictionary=["channel"]) as file:
+            table = file.read()
+        if tuple(table.column_names) != SAMPLE_COLUMNS:
+            raise ValueError(f"its columns are {', '.join(table.column_names)}, not {', '.join(SAMPLE_COLUMNS)}")
+        t_ns = _numbers(table, "t_ns", pa.int64())
+        values = _numbers(table, "value", pa.float64())
+        names, codes = _names(table)
+    except (OSError, ValueError, TypeError, KeyError) as error:  # pyarrow's own errors are subclasses of these
+        raise NightFolderError(
+            f"the samples of this run cannot be read: {str(error).splitlines()[0]}",
+            where=str(path),
+            remedy="the run counts as one without energy; its run.json is still used",
+        ) from error
+    described = {channel.name: channel for channel in channels}
+    series: dict[str, Series] = {}
+    for code, name in enumerate(names):
+        if name in described:
+            rows = np.flatnonzero(codes == code)
+            series[name] = _series(described[name], t_ns[rows], values[rows])
+    return series
+
+
+def _numbers(table: pa.Table, name: str, wanted: pa.DataType) -> NDArray[Any]:
+    column = table.column(name)
+    if column.type != wanted or column.null_count:
+        raise ValueError(f"its column {name} is {column.type} with {column.null_count} nulls, not {wanted}")
+    array: NDArray[Any] = column.to_numpy()
+    return array
+
+
+def _names(table: pa.Table) -> tuple[list[str], NDArray[np.int32]]:
+    column = table.column("channel").unify_dictionaries()
+    if column.null_count:
+        raise ValueError("a reading has no channel")
+    if not column.num_chunks:
+        return [], np.empty(0, np.int32)
+    codes = np.concatenate([chunk.indices.to_numpy() for chunk in column.chunks])
+    return [str(name) for name in column.chunk(0).dictionary.to_pylist()], codes
+
+
+def _series(channel: Channel, t_ns: NDArray[np.int64], value: NDArray[np.float64]) -> Series:
+    """Readings in time order, each stamp once (the last line counts), without those that are no number."""
+    finite = np.isfinite(value)
+    not_finite = int(value.size - np.count_nonzero(finite))
+    if not_finite:
+        t_ns, value = t_ns[finite], value[finite]
+    steps = np.diff(t_ns)
+    out_of_order = int(np.count_nonzero(steps < 0))
+    if out_of_order:
+        order = np.argsort(t_ns, kind="stable")
+        t_ns, value = t_ns[order], value[order]
+        steps = np.diff(t_ns)
+    repeated = int(np.count_nonzero(steps == 0))
+    if repeated:
+        last = np.append(steps != 0, True)
+        t_ns, value = t_ns[last], value[last]
+    return Series(channel, t_ns, value, out_of_order, repeated, not_finite)
