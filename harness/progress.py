@@ -1,0 +1,213 @@
+"""What is done and what is left of a night: pure bookkeeping over the plan and its settled runs; no clock, no files.
+
+Read once from the folder, then kept in memory: each settled run costs the same, however many there are.
+
+A slot is settled for good when it has a run that counts and is not invalid, when its attempts are used up, or when
+its configuration is retired. What counts: neither interrupted (not an attempt) nor superseded (its block was begun
+anew). An outcome fault (the workload failed, timed out, ran out of memory, was killed) is a property of the
+configuration and settles its slot; only an invalid run is repeated, at the end of its block.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from harness.plan import Plan, Slot
+from harness.record import RunRecord, Status, Validity
+
+BLOCKLESS = ("shuffle", "listed")
+"""Orders whose slots are all called block 1: nothing of theirs is ever begun anew."""
+RunKey = tuple[str, int]
+"""A slot's key and an attempt's number."""
+_FAULTS = (Status.FAILED, Status.TIMED_OUT, Status.OUT_OF_MEMORY, Status.KILLED)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What of a settled run decides how the night goes on."""
+
+    slot: str
+    block: int
+    position: int
+    replicate: int
+    attempt: int
+    configuration: str
+    status: Status
+    validity: Validity
+    started_realtime_ns: int
+    ended_realtime_ns: int
+    start_temperature_C: Mapping[str, float] = field(default_factory=dict)
+    channels: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, record: RunRecord) -> Outcome:
+        """The essentials of a record."""
+        return cls(
+            slot=record.slot,
+            block=record.block,
+            position=record.position,
+            replicate=record.replicate,
+            attempt=record.attempt,
+            configuration=record.configuration,
+            status=record.status,
+            validity=record.validity,
+            started_realtime_ns=record.started_realtime_ns,
+            ended_realtime_ns=record.started_realtime_ns + record.ended_ns - record.started_ns,
+            start_temperature_C=record.start_temperature_C,
+            channels=tuple(channel.name for channel in record.channels),
+        )
+
+    @property
+    def counts(self) -> bool:
+        """Whether it is an attempt of its slot."""
+        return self.status is not Status.INTERRUPTED and self.validity is not Validity.SUPERSEDED
+
+    @property
+    def fault(self) -> Status | None:
+        """The outcome fault of a run that the measurement did not spoil; None where it has none."""
+        return self.status if self.validity is not Validity.INVALID and self.status in _FAULTS else None
+
+
+class Progress:
+    """A plan and what has become of its slots."""
+
+    def __init__(
+        self, plan: Plan, attempts: int, outcomes: Iterable[Outcome] = (), used: Iterable[RunKey] = ()
+    ) -> None:
+        """``attempts``: how often an invalid slot is executed; ``used``: (slot, attempt) of every folder there is."""
+        self.plan = plan
+        self.attempts = attempts
+        self.blocks = tuple(sorted({slot.block for slot in plan.slots if slot.block > 0}))
+        self.failures_in_a_row = 0
+        """Runs of this session, one after another, that a person would not expect to fail."""
+        self.expected_channels: tuple[str, ...] = ()
+        """The channels of the night's first run that recorded any."""
+        self._of_block: dict[int, list[Slot]] = defaultdict(list)
+        for slot in plan.slots:
+            self._of_block[slot.block].append(slot)
+        self._slots = {slot.key: slot for slot in plan.slots}
+        self._counted: dict[str, list[Outcome]] = defaultdict(list)
+        self._last_attempt: dict[str, int] = defaultdict(int)
+        self._lost: dict[str, int] = defaultdict(int)
+        self._faults: dict[str, dict[int, Status]] = defaultdict(dict)
+        self._succeeded: set[str] = set()
+        self._settled: set[str] = set()
+        for slot_key, attempt in used:
+            self.use(slot_key, attempt)
+        for outcome in sorted(outcomes, key=lambda item: item.started_realtime_ns):
+            self.settle(outcome)
+        self.failures_in_a_row = 0
+
+    def use(self, slot: str, attempt: int) -> None:
+        """Take note that this attempt's folder name is taken."""
+        self._last_attempt[slot] = max(self._last_attempt[slot], attempt)
+
+    def settle(self, outcome: Outcome) -> None:
+        """Take note of a settled run."""
+        self.use(outcome.slot, outcome.attempt)
+        if not outcome.counts:
+            return
+        self._counted[outcome.slot].append(outcome)
+        self.expected_channels = self.expected_channels or outcome.channels
+        if outcome.status is Status.COMPLETED:
+            self._succeeded.add(outcome.configuration)
+            self.failures_in_a_row = 0
+        elif outcome.validity is Validity.INVALID or outcome.configuration in self._succeeded:
+            self.failures_in_a_row += 1
+        if outcome.block > 0 and outcome.fault is not None:
+            self._faults[outcome.configuration].setdefault(outcome.replicate, outcome.fault)
+        self._look_at(self._slots[outcome.slot])
+
+    def lose(self, slot: Slot) -> None:
+        """Take note that an attempt could not be carried out and left no record; it counts in this session."""
+        self._lost[slot.key] += 1
+        self.failures_in_a_row += 1
+        self._look_at(slot)
+
+    def supersede(self, block: int) -> None:
+        """Forget the runs of a block: its slots are open again."""
+        for slot in self._of_block[block]:
+            self._counted.pop(slot.key, None)
+            self._lost.pop(slot.key, None)
+            self._faults[slot.configuration].pop(slot.replicate, None)
+            self._settled.discard(slot.key)
+
+    def next_attempt(self, slot: Slot) -> int:
+        """The number of the slot's next attempt; greater than that of any folder of its."""
+        return self._last_attempt[slot.key] + 1
+
+    def last(self, slot: Slot) -> Outcome | None:
+        """The attempt that speaks for a slot: its last one that counts."""
+        counted = self._counted.get(slot.key)
+        return counted[-1] if counted else None
+
+    def counted(self, block: int) -> list[Outcome]:
+        """The attempts of a block that count, in the order of its slots."""
+        return [item for slot in self._of_block[block] for item in self._counted.get(slot.key, ())]
+
+    def retired(self, configuration: str) -> Status | None:
+        """The outcome fault for which a configuration is no longer executed: the same one in its first two runs."""
+        faults = self._faults.get(configuration, {})
+        first = faults.get(1)
+        return first if first is not None and faults.get(2) is first else None
+
+    def settled(self, slot: Slot) -> bool:
+        """Whether a slot is settled for good."""
+        return slot.key in self._settled or self.retired(slot.configuration) is not None
+
+    def slots(self, block: int) -> Sequence[Slot]:
+        """The slots of a block in the plan's order."""
+        return self._of_block[block]
+
+    def open(self, block: int) -> list[Slot]:
+        """The slots of a block that are not settled for good, in the plan's order."""
+        return [slot for slot in self._of_block[block] if not self.settled(slot)]
+
+    def open_slots(self) -> list[Slot]:
+        """All open slots of the blocks, in the plan's order; the warm-up's runs are not among them."""
+        return [slot for block in self.blocks for slot in self.open(block)]
+
+    def imperfect(self) -> list[Slot]:
+        """The settled slots without a completed, valid run: failed, invalid, or of a retired configuration."""
+        return [
+            slot
+            for block in self.blocks
+            for slot in self._of_block[block]
+            if self.settled(slot)
+            and (
+                (last := self.last(slot)) is None
+                or last.status is not Status.COMPLETED
+                or last.validity is Validity.INVALID
+            )
+        ]
+
+    def last_end_realtime_ns(self, block: int) -> int | None:
+        """When the last run of a begun and still open block ended; None where there is no such run."""
+        counted = self.counted(block)
+        if self.plan.order in BLOCKLESS or not counted or not self.open(block):
+            return None
+        return max(item.ended_realtime_ns for item in counted)
+
+    def temperature_target_C(self, slot: Slot) -> dict[str, float] | None:
+        """By domain, the median temperature at which the first block's runs started; None before it is there."""
+        first = self._of_block[self.blocks[0]][: len(self.plan.configurations)]
+        if slot.block <= 0 or slot in first:
+            return None
+        starts: dict[str, list[float]] = defaultdict(list)
+        for item in first:
+            if (last := self.last(item)) is not None:
+                for domain, value in last.start_temperature_C.items():
+                    starts[domain].append(value)
+        return {domain: statistics.median(values) for domain, values in starts.items()} or None
+
+    def _look_at(self, slot: Slot) -> None:
+        """Settle a slot for good when its runs say so."""
+        counted = self._counted.get(slot.key, ())
+        if (
+            any(item.validity is not Validity.INVALID for item in counted)
+            or len(counted) + self._lost.get(slot.key, 0) >= self.attempts
+        ):
+            self._settled.add(slot.key)
