@@ -1,0 +1,284 @@
+"""CSV -> Parquet in a short-lived child (the home of pyarrow in the harness), checked row by row.
+
+``python -P -m harness.seal RUN_FOLDER [--wait]`` reads ``samples.csv`` in chunks of bounded size, cuts what stands
+after the last newline (a torn number parses silently), puts lines that are no readings aside in ``samples.unread.csv``,
+writes ``samples.parquet`` under another name, reads it back and compares, fsyncs and renames. The CSV stays: whoever
+ordered the sealing removes it when the record is safe. Prints one JSON object: rows, torn bytes, and what each channel
+holds.
+
+With ``--wait`` everything is imported first and the work begins with a line on standard input, ``{"begin_ns": …,
+"end_ns": …}``: the window over which the judge wants to know gaps and means. End-of-file instead ends it, undone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from io import BytesIO
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet
+
+from harness.record import SAMPLE_COLUMNS, SAMPLES_CSV, SAMPLES_PARQUET, encode
+
+CHUNK_B = 4 << 20
+"""Bytes of CSV at a time (some 100,000 rows): memory stays below 200 MB however long the run was."""
+UNREAD_CSV = "samples.unread.csv"
+SCHEMA = pa.schema(
+    list(zip(SAMPLE_COLUMNS, (pa.int64(), pa.dictionary(pa.int32(), pa.string()), pa.float64()), strict=True))
+)
+_READING = re.compile(rb"-?\d{1,18},[^,\r\n\0]+,[-+]?(?:\d+\.?\d*(?:e[-+]?\d+)?|inf|nan)")
+
+
+@dataclass
+class ChannelTally:
+    """What one channel holds, taken in chunk by chunk; the window is [begin_ns, end_ns]."""
+
+    n: int = 0
+    first_ns: int = 0
+    last_ns: int = 0
+    longest_gap_s: float = 0.0
+    minimum: float = float("inf")
+    maximum: float = float("-inf")
+    total: float = 0.0
+    not_finite: int = 0
+    backwards: int = 0
+    """Stamps earlier than the one before."""
+    falls: int = 0
+    """Values lower than the one before."""
+    window_n: int = 0
+    window_total: float = 0.0
+    window_maximum: float = float("-inf")
+    window_first: float | None = None
+    window_last: float | None = None
+    window_gap_s: float = 0.0
+    """Longest time between two stamps that reaches into the window."""
+    _last_value: float = 0.0
+
+    def take(self, t_ns: npt.NDArray[np.int64], value: npt.NDArray[np.float64], begin_ns: int, end_ns: int) -> None:
+        """Take in the next rows of this channel, in file order."""
+        if self.n:
+            t_ns, value = np.append(self.last_ns, t_ns), np.append(self._last_value, value)
+        else:
+            self.first_ns = int(t_ns[0])
+        step_ns = np.diff(t_ns)
+        reaches_in = step_ns[(t_ns[1:] > begin_ns) & (t_ns[:-1] < end_ns)]
+        self.longest_gap_s = max(self.longest_gap_s, float(step_ns.max(initial=0)) / 1e9)
+        self.window_gap_s = max(self.window_gap_s, float(reaches_in.max(initial=0)) / 1e9)
+        self.backwards += int((step_ns < 0).sum())
+        self.falls += int((np.diff(value) < 0).sum())
+        self.last_ns, self._last_value = int(t_ns[-1]), float(value[-1])
+        if self.n:
+            t_ns, value = t_ns[1:], value[1:]
+        self.n += len(value)
+        finite = np.isfinite(value)
+        self.not_finite += int((~finite).sum())
+        t_ns, value = t_ns[finite], value[finite]
+        self.total += float(value.sum())
+        self.minimum = min(self.minimum, float(value.min(initial=float("inf"))))
+        self.maximum = max(self.maximum, float(value.max(initial=float("-inf"))))
+        inside = value[(t_ns >= begin_ns) & (t_ns <= end_ns)]
+        if len(inside):
+            self.window_first = float(inside[0]) if self.window_first is None else self.window_first
+            self.window_last = float(inside[-1])
+            self.window_n += len(inside)
+            self.window_total += float(inside.sum())
+            self.window_maximum = max(self.window_maximum, float(inside.max()))
+
+    def to_json(self) -> dict[str, Any]:
+        """The tally with means instead of totals; None where there is nothing to say."""
+        finite = self.n - self.not_finite
+        return {
+            "n": self.n,
+            "first_ns": self.first_ns,
+            "last_ns": self.last_ns,
+            "longest_gap_s": self.longest_gap_s,
+            "minimum": self.minimum if finite else None,
+            "maximum": self.maximum if finite else None,
+            "mean": self.total / finite if finite else None,
+            "not_finite": self.not_finite,
+            "backwards": self.backwards,
+            "falls": self.falls,
+            "window_n": self.window_n,
+            "window_mean": self.window_total / self.window_n if self.window_n else None,
+            "window_maximum": self.window_maximum if self.window_n else None,
+            "window_first": self.window_first,
+            "window_last": self.window_last,
+            "window_gap_s": self.window_gap_s,
+        }
+
+
+@dataclass
+class Fingerprint:
+    """What two tables share only if they hold the same rows: counts by channel, and sums over every bit."""
+
+    rows: int = 0
+    sums: npt.NDArray[np.uint64] = field(default_factory=lambda: np.zeros(2, np.uint64))
+    by_channel: dict[str, int] = field(default_factory=dict)
+
+    def take(self, rows: Columns) -> None:
+        """Take in the next rows."""
+        place = np.arange(self.rows + 1, self.rows + 1 + len(rows.t_ns), dtype=np.uint64)  # so that order counts too
+        self.rows += len(rows.t_ns)
+        bits = (rows.t_ns.view(np.uint64), rows.value.view(np.uint64))
+        self.sums += np.array([(column * place).sum() for column in bits], np.uint64)
+        for name, count in zip(rows.names, np.bincount(rows.codes, minlength=len(rows.names)).tolist(), strict=True):
+            if count:
+                self.by_channel[name] = self.by_channel.get(name, 0) + count
+
+    def equals(self, other: Fingerprint) -> bool:
+        """Whether both have seen the same rows in the same order."""
+        return (self.rows, self.by_channel) == (other.rows, other.by_channel) and bool((self.sums == other.sums).all())
+
+
+def seal(folder: Path, begin_ns: int = 0, end_ns: int = 2**62) -> dict[str, Any]:
+    """Seal ``folder``'s samples and return the summary; raises OSError when the result is not safely on disk."""
+    tallies: dict[str, ChannelTally] = {}
+    written, read_back = Fingerprint(), Fingerprint()
+    facts = {"torn_B": 0, "unread_lines": 0}
+    target = folder / SAMPLES_PARQUET
+    aside = target.with_name(target.name + ".aside")
+    try:
+        with open(aside, "wb") as sink:
+            with pyarrow.parquet.ParquetWriter(
+                sink, SCHEMA, compression="zstd", use_dictionary=["channel"], column_encoding=_ENCODING
+            ) as writer:
+                for table in _tables(folder, facts):
+                    rows = _columns(table)
+                    writer.write_table(table)
+                    written.take(rows)
+                    _tally(tallies, rows, begin_ns, end_ns)
+            sink.flush()
+            os.fsync(sink.fileno())
+        with pyarrow.parquet.ParquetFile(aside) as file:
+            for batch in file.iter_batches():
+                read_back.take(_columns(pa.Table.from_batches([batch])))
+        if not read_back.equals(written):
+            raise OSError(f"{aside} does not hold the rows that were written to it ({read_back.rows}, {written.rows})")
+        os.replace(aside, target)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            aside.unlink()
+        raise
+    return {
+        "rows": written.rows,
+        **facts,
+        "channels": {name: tally.to_json() for name, tally in sorted(tallies.items())},
+    }
+
+
+_ENCODING = {"t_ns": "DELTA_BINARY_PACKED", "value": "BYTE_STREAM_SPLIT"}
+
+
+class Columns(NamedTuple):
+    """A table's columns as arrays of one length: channel names, each row's place in them, stamps, values."""
+
+    names: list[str]
+    codes: npt.NDArray[np.int32]
+    t_ns: npt.NDArray[np.int64]
+    value: npt.NDArray[np.float64]
+
+
+def _columns(table: pa.Table) -> Columns:
+    whole = table.unify_dictionaries().combine_chunks()
+    if not whole.num_rows:
+        return Columns([], np.zeros(0, np.int32), np.zeros(0, np.int64), np.zeros(0))
+    t_ns, channel, value = (whole.column(name).chunk(0) for name in SAMPLE_COLUMNS)
+    return Columns(
+        channel.dictionary.to_pylist(),
+        _view(channel.indices, np.int32),
+        _view(t_ns, np.int64),
+        _view(value, np.float64),
+    )
+
+
+def _view(array: pa.Array, dtype: type[np.generic]) -> npt.NDArray[Any]:
+    """The array's own memory; pyarrow's to_numpy would import pandas, which takes longer than sealing a short run."""
+    return np.frombuffer(array.buffers()[1], dtype=dtype)[array.offset : array.offset + len(array)]
+
+
+def _tally(tallies: dict[str, ChannelTally], rows: Columns, begin_ns: int, end_ns: int) -> None:
+    if not rows.names:
+        return
+    order = np.argsort(rows.codes, kind="stable")
+    bounds = np.cumsum(np.bincount(rows.codes, minlength=len(rows.names)))
+    for name, places in zip(rows.names, np.split(order, bounds[:-1]), strict=True):
+        if len(places):
+            tallies.setdefault(name, ChannelTally()).take(rows.t_ns[places], rows.value[places], begin_ns, end_ns)
+
+
+def _tables(folder: Path, facts: dict[str, int]) -> Iterator[pa.Table]:
+    """The readings of the CSV, a chunk at a time; counts in ``facts`` what was left out."""
+    path = folder / SAMPLES_CSV
+    if not path.exists():
+        return
+    with open(path, "rb") as source:
+        torn = b""
+        while chunk := source.read(CHUNK_B):
+            whole, newline, torn = (torn + chunk).rpartition(b"\n")
+            if newline:
+                yield _parse(whole + newline, folder, facts)
+        facts["torn_B"] = len(torn)
+
+
+def _parse(lines: bytes, folder: Path, facts: dict[str, int]) -> pa.Table:
+    with contextlib.suppress(pa.ArrowInvalid):
+        return _parse_clean(lines)
+    good: list[bytes] = []
+    with open(folder / UNREAD_CSV, "wb" if facts["unread_lines"] == 0 else "ab") as unread:
+        for line in lines.split(b"\n")[:-1]:
+            if _READING.fullmatch(line) and _is_text(line):
+                good.append(line)
+            else:
+                facts["unread_lines"] += 1
+                unread.write(line + b"\n")
+    return _parse_clean(b"\n".join([*good, b""])) if good else SCHEMA.empty_table()
+
+
+def _parse_clean(lines: bytes) -> pa.Table:
+    return pyarrow.csv.read_csv(
+        BytesIO(lines),
+        read_options=pyarrow.csv.ReadOptions(column_names=SAMPLE_COLUMNS, use_threads=False, block_size=len(lines) + 1),
+        parse_options=pyarrow.csv.ParseOptions(quote_char=False),
+        convert_options=pyarrow.csv.ConvertOptions(column_types=SCHEMA, null_values=[], strings_can_be_null=False),
+    )
+
+
+def _is_text(line: bytes) -> bool:
+    try:
+        line.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def main() -> int:
+    """Seal the folder named on the command line."""
+    folder = Path(sys.argv[1])
+    window: dict[str, int] = {}
+    if "--wait" in sys.argv[2:]:
+        order = sys.stdin.readline()
+        if not order.strip():
+            return 1
+        window = json.loads(order)
+    try:
+        summary = seal(folder, **window)
+    except (OSError, pa.ArrowException) as error:
+        print(f"{folder / SAMPLES_CSV} could not be sealed, it is kept: {error}", file=sys.stderr)
+        return 1
+    print(json.dumps(encode(summary), allow_nan=False))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
