@@ -26,13 +26,13 @@ from harness.events import (
     Trouble,
     WarmupStarted,
 )
+from harness.record import NightFolder
 from harness.view import View, clock, duration, ending, now_line, printable, result_line
 
 if TYPE_CHECKING:
     from rich.live import Live
     from rich.text import Text
 
-CONSOLE_LOG = "console.log"
 REFRESH_S = 2.0
 """Not more often while a run goes on."""
 _BAR = 30
@@ -76,8 +76,8 @@ class Console:
         if live is not None:
             with contextlib.suppress(OSError):
                 live.stop()
-        log = self.view.folder / CONSOLE_LOG
         try:
+            log = NightFolder(self.view.folder).console_log
             self._stream = open(log, "a", encoding="utf-8", buffering=1)  # noqa: SIM115 -- open until the process ends
         except OSError:
             self._stream = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 -- nowhere left to complain

@@ -19,8 +19,6 @@ from pathlib import Path
 
 from harness.errors import LockHeld, NightwattError, UsageError
 
-NIGHT_LOCK = "lock"
-"""The lock's name in a night folder."""
 RUNTIME_DIR_VARIABLE = "NIGHTWATT_RUNTIME_DIR"
 """Where the locks of devices lie instead of the shared default; for tests and unusual machines."""
 _SHARED = Path("/tmp/nightwatt-locks")  # not below a user's own folder: users of one machine share its GPUs

@@ -8,6 +8,7 @@
       host.json                    the machine, by an allow-list
       journal/<host>-<start>.jsonl what happened; a log, never the state
       console.log                  the display, once the terminal has gone
+      lock                         flock of the nightwatt that executes it; who that is
       sources/                     copies of the workload's scripts
       runs/b03-2-a1-float32/       a settled run: run.json, samples.parquet, marks.jsonl, stdout.log, stderr.log
       runs/….partial/              the run in progress: samples.csv, sampler.json, exit.json besides
@@ -357,6 +358,16 @@ class NightFolder:
     def journal(self) -> Path:
         """The folder of the logs."""
         return self.root / "journal"
+
+    @property
+    def console_log(self) -> Path:
+        """What the display shows once the terminal has gone."""
+        return self.root / "console.log"
+
+    @property
+    def lock(self) -> Path:
+        """The file on which the executing nightwatt holds its lock."""
+        return self.root / "lock"
 
     @property
     def runs(self) -> Path:

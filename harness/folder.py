@@ -1,0 +1,238 @@
+"""Make a night's folder, whole or not at all; read one back, and name whatever in it is not as it should be.
+
+The folder is the state of a night: which run folders are settled is its progress. So nothing here is repaired by
+guessing. A partial folder is what an interruption leaves and is expected; anything else that is foreign or damaged is
+one error that names it, and nothing is touched.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import re
+import secrets
+import shutil
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from harness import protocol as protocols
+from harness.errors import NightFolderError, UsageError
+from harness.host import Host, digest
+from harness.plan import Plan, document
+from harness.progress import Outcome, RunKey
+from harness.protocol_model import Protocol
+from harness.record import INTERRUPTED, PARTIAL, RUN_JSON, SCHEMA, NightFolder, RunName, RunRecord, read_json, slug
+from harness.record import write_json as write
+
+DAMAGED = ".damaged"
+"""Added by a person to the name of a run folder that cannot be read: it is passed over, its slot executed again."""
+_ENTRIES = (
+    "protocol.toml", "plan.json", "host.json", "journal", "sources", "runs", "report", "console.log", "lock",
+)  # fmt: skip
+_SET_ASIDE = re.compile(rf"(.+?)(?:{re.escape(INTERRUPTED)}(?:-\d+)?|{re.escape(PARTIAL)}|{re.escape(DAMAGED)})")
+
+
+@dataclass(frozen=True)
+class OpenNight:
+    """A night as its folder tells it."""
+
+    folder: NightFolder
+    protocol: Protocol
+    protocol_file: Path
+    """Where the protocol was read from; its relative paths start in that folder."""
+    plan: Plan
+    host: Host
+    """The machine on which the night began."""
+    sources: Mapping[str, Path]
+    """Where the workload's scripts lie, by their names in ``sources/``."""
+    rehearsal: bool
+    outcomes: tuple[Outcome, ...] = ()
+    used: tuple[RunKey, ...] = ()
+    """Slot and attempt of every run folder, whatever became of it."""
+    partial: tuple[Path, ...] = ()
+    """What an interruption left, not yet set aside."""
+
+
+def script_sources(protocol: Protocol, plan: Plan, protocol_file: Path) -> tuple[protocols.Source, ...]:
+    """The scripts that the night's commands are made of."""
+    hooks = (protocol.prepare, protocol.cleanup, protocol.warmup)
+    commands = [protocol.workload.command, *(hook.command for hook in hooks if hook and hook.command)]
+    fillings = [protocols.values(configuration.levels, 0) for configuration in plan.configurations]
+    return protocols.sources(commands, fillings, protocol_file.absolute().parent)
+
+
+def begin(
+    protocol_file: Path,
+    protocol: Protocol,
+    plan: Plan,
+    host: Host,
+    *,
+    out: Path,
+    sources: Iterable[protocols.Source] = (),
+    overrides: Mapping[str, Any] | None = None,
+    rehearsal: bool = False,
+    created_realtime_ns: int | None = None,
+) -> NightFolder:
+    """Make ``out/<date>-<slug>-<4 hex>`` with protocol, plan, host and sources, and no runs; whole or not at all.
+
+    Raises UsageError where ``out`` cannot hold it.
+    """
+    created_realtime_ns = created_realtime_ns or time.time_ns()
+    date = time.strftime("%Y-%m-%d", time.localtime(created_realtime_ns / 1e9))
+    word = f"{slug(protocol_file.stem)}{'-rehearsal' if rehearsal else ''}"
+    name = f"{date}-{word}-{secrets.token_hex(2)}"
+    sources = tuple(sources)
+    staging, final = NightFolder(out / f".{name}.new"), out / name
+    try:
+        body = protocol_file.read_bytes()
+        staging.root.mkdir(parents=True)
+        for folder in (staging.runs, staging.journal, staging.sources):
+            folder.mkdir()
+        staging.protocol.write_bytes(body)
+        for source in sources:
+            shutil.copyfile(source.path, staging.sources / source.copied_as)
+        write(
+            staging.plan,
+            document(
+                plan, protocol,
+                nightwatt=version(), protocol_file=str(protocol_file.absolute()),
+                protocol_sha256=hashlib.sha256(body).hexdigest(), created_realtime_ns=created_realtime_ns,
+                overrides=overrides, sources=sources, rehearsal=rehearsal,
+            ),
+        )  # fmt: skip
+        write(staging.host, host.to_json())
+        staging.root.rename(final)
+    except OSError as error:
+        shutil.rmtree(staging.root, ignore_errors=True)
+        raise UsageError(
+            f"no night can be begun there: {error.strerror or error}",
+            where=str(error.filename or out),
+            remedy="name a folder that you may write to and that has room, with --out",
+        ) from error
+    return NightFolder(final)
+
+
+def version() -> str:
+    """The version of nightwatt, or "unknown" where it is not installed."""
+    try:
+        return importlib.metadata.version("nightwatt")
+    except importlib.metadata.PackageNotFoundError:
+        return "unknown"
+
+
+def read(root: Path) -> OpenNight:
+    """The night in ``root``; raises NightFolderError at the first thing that is not as a night's folder should be."""
+    folder = NightFolder(root)
+    if not folder.plan.is_file():
+        raise NightFolderError(
+            "this is not a night: it holds no plan.json" if root.is_dir() else "there is no such folder",
+            where=str(root),
+            remedy="give the folder that `nightwatt run` named, as in results/2026-11-20-demo-7f3a",
+        )
+    body = _json(folder.plan)
+    schema = body.get("schema") if isinstance(body, dict) else None
+    if not isinstance(schema, int) or schema > SCHEMA:
+        raise NightFolderError(
+            f"this night is written in schema {schema!r}; this nightwatt reads up to {SCHEMA}",
+            where=str(folder.plan),
+            remedy="use the nightwatt that began it, or a later one",
+        )
+    try:
+        protocol, plan = protocols.from_json(body["protocol"]), Plan.from_json(body)
+        sources = {slug(item["copied_as"]): Path(item["path"]) for item in body["sources"]}
+        protocol_file, sha256, rehearsal = Path(body["protocol_file"]), body["protocol_sha256"], bool(body["rehearsal"])
+    except (KeyError, TypeError, ValueError, UsageError) as error:
+        raise _unreadable(folder.plan, f"it is not a plan ({type(error).__name__}: {error})") from error
+    try:
+        host = Host.from_json(_json(folder.host))
+    except (KeyError, TypeError, ValueError) as error:
+        raise _unreadable(folder.host, f"it does not describe a host ({error})") from error
+    if digest(folder.protocol) != sha256:
+        raise NightFolderError(
+            "the protocol in this night is not the one it was begun with",
+            where=str(folder.protocol),
+            remedy="put the old file back, or begin a new night with the changed one: `nightwatt run`",
+        )
+    _refuse_foreign(folder)
+    outcomes, used, partial = _runs(folder, plan)
+    return OpenNight(
+        folder, protocol, protocol_file, plan, host, sources, rehearsal, tuple(outcomes), tuple(used), tuple(partial)
+    )
+
+
+def record_of(path: Path) -> RunRecord:
+    """The record in a settled run folder; raises NightFolderError where it is damaged."""
+    file = path / RUN_JSON
+    try:
+        return RunRecord.from_json(read_json(file))
+    except (OSError, KeyError, TypeError, ValueError, AttributeError) as error:
+        raise NightFolderError(
+            f"this run's record is damaged: {error or type(error).__name__}",
+            where=str(file),
+            remedy=f"restore it, or set the run aside and have its slot executed again: mv {path} {path}{DAMAGED}",
+        ) from error
+
+
+def _runs(folder: NightFolder, plan: Plan) -> tuple[list[Outcome], list[RunKey], list[Path]]:
+    """What the run folders say: outcomes of the settled ones, all attempts used, and the partial folders."""
+    slots = {slot.key: slot for slot in plan.slots}
+    outcomes: list[Outcome] = []
+    used: list[RunKey] = []
+    partial: list[Path] = []
+    for path in sorted(folder.runs.iterdir()) if folder.runs.is_dir() else ():
+        if path.name.startswith("."):
+            continue
+        aside = _SET_ASIDE.fullmatch(path.name)
+        name = RunName.parse(aside[1] if aside else path.name)
+        slot = slots.get(name.slot) if name else None
+        if name is None or slot is None or path.is_symlink() or not path.is_dir() or str(name) != _bare(path, aside):
+            raise _foreign(path, "it is no run of this night's plan")
+        used.append((name.slot, name.attempt))
+        if aside:
+            if path.name.endswith(PARTIAL):
+                partial.append(path)
+            continue
+        record = record_of(path)
+        if (record.slot, record.attempt, record.configuration) != (name.slot, name.attempt, slot.configuration):
+            raise _foreign(path / RUN_JSON, f"it is the record of {record.slot}, attempt {record.attempt}")
+        outcomes.append(Outcome.of(record))
+    return outcomes, used, partial
+
+
+def _bare(path: Path, aside: re.Match[str] | None) -> str:
+    """A run folder's name without what was added when it was set aside."""
+    return aside[1] if aside else path.name
+
+
+def _refuse_foreign(folder: NightFolder) -> None:
+    for path in sorted(folder.root.iterdir()):
+        if path.name not in _ENTRIES and not path.name.startswith(".") and not path.name.endswith(".aside"):
+            raise _foreign(path, "nightwatt did not put it there")
+
+
+def _foreign(path: Path, why: str) -> NightFolderError:
+    return NightFolderError(
+        f"something foreign lies in this night: {why}",
+        where=str(path),
+        remedy="move it out of the night's folder; nothing in the night was touched",
+    )
+
+
+def _unreadable(path: Path, why: str) -> NightFolderError:
+    return NightFolderError(
+        f"this night's {path.name} cannot be read: {why}",
+        where=str(path),
+        remedy="restore it from a copy; without it the night cannot go on, its runs are untouched",
+    )
+
+
+def _json(path: Path) -> Any:
+    try:
+        return read_json(path)
+    except OSError as error:
+        raise _unreadable(path, error.strerror or str(error)) from error
+    except (ValueError, RecursionError) as error:
+        raise _unreadable(path, f"it is truncated or no JSON ({error})") from error
