@@ -10,20 +10,25 @@ element without one that names a *file* there and has a suffix ("train.py"). A c
 from __future__ import annotations
 
 import ast
+import difflib
 import hashlib
+import itertools
+import os
 import re
 import shutil
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from harness.configurations import Level, level_text
+from harness.errors import UsageError
 from harness.record import slug
 
 PYTHON, WORKLOADS, SEED = "python", "workloads", "seed"
 _TOKEN = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
+_INTERPRETER = re.compile(r"(python|pypy|ruby|perl|lua)[\d.]*|(ba|da|z|k|fi)?sh|node|Rscript|julia")
 _LARGEST_SOURCE_B = 1_000_000
 
 
@@ -33,6 +38,15 @@ class TemplateError(ValueError):
     def __init__(self, what: str, name: str | None = None) -> None:
         super().__init__(what)
         self.name = name
+
+
+@dataclass(frozen=True)
+class Missing:
+    """An element of a command that cannot be executed or read: what is wrong, and the remedy."""
+
+    element: str
+    what: str
+    remedy: str
 
 
 @dataclass(frozen=True)
@@ -118,58 +132,126 @@ def _existing(element: str, folder: Path) -> Path | None:
     return None
 
 
+def missing_programs(command: Sequence[str], given: Mapping[str, str], folder: Path) -> Iterator[Missing]:
+    """What of a command is not there or cannot be executed: its program, its script, and what ``{workloads}/`` names.
+
+    The script is the first argument of an interpreter (Python, a shell, …) that is not an option; after ``-m`` or
+    ``-c`` there is none.
+    """
+    program, *arguments = command_line(command, given, folder)
+    if os.sep not in program:
+        beside = _existing(program, folder)
+        remedy = f"write './{program}' for the file beside the protocol" if beside else "install it, or give its path"
+        yield Missing(program, "no such program on PATH", remedy)
+    elif not Path(program).is_file():
+        yield Missing(program, "no such file", _nearest_file(program, folder))
+    elif not os.access(program, os.X_OK):
+        remedy = "chmod +x it" + (', or put "{python}" before it' if program.endswith(".py") else "")
+        yield Missing(program, "this file is not executable", remedy)
+    script = _script(program, arguments)
+    shipped_ones = {element for template, element in zip(command[1:], arguments, strict=True) if _ships(template)}
+    for element in dict.fromkeys(arguments):
+        if element != script and element not in shipped_ones:
+            continue
+        path = Path(element)
+        if not path.is_absolute() or not path.exists():
+            found = _existing(element, folder)
+            yield Missing(element, "no such file", f"write './{element}'" if found else _nearest_file(element, folder))
+        elif path.is_dir():
+            yield Missing(element, "this is a folder", "name the script in it")
+        elif not os.access(path, os.R_OK):
+            yield Missing(element, "this file cannot be read", "chmod +r it")
+
+
 def sources(commands: Iterable[Sequence[str]], given: Iterable[Mapping[str, str]], folder: Path) -> tuple[Source, ...]:
-    """The scripts that ``commands`` are made of, under each of the ``given`` fillings, in the order of their paths.
+    """The scripts that ``commands`` are made of, under each of the fillings ``given``, in the order of their paths.
 
     These are the elements that name a file by a path, up to 1 MB, and the Python modules beside such a script that it
-    imports. Programs found on PATH and the interpreter are not among them.
+    imports. Programs found on PATH and the interpreter are not among them. A filling that a command cannot be rendered
+    with is passed over. Raises UsageError for a script that cannot be read.
     """
     fillings = list(given)
-    lines = {
-        line
-        for command in commands
-        for filling in fillings
-        for line in command_line([e for e in command if e != "{python}"] or ["-"], filling, folder)
-    }
     scripts: set[Path] = set()
-    for element in lines:
-        path = Path(element)
-        if path.is_absolute() and path.is_file() and path.stat().st_size <= _LARGEST_SOURCE_B:
-            scripts |= _with_imports(path.resolve())
-    found = []
-    taken: set[str] = set()
+    for command, filling in itertools.product(commands, fillings):
+        try:
+            line = command_line(command, filling, folder)
+            named = line if os.sep in render(command[0], filling) and line[0] != sys.executable else line[1:]
+        except TemplateError:
+            continue
+        for path in {Path(element) for element in named if element.startswith(os.sep)} - scripts:
+            if path.is_file() and path.stat().st_size <= _LARGEST_SOURCE_B:
+                scripts |= _with_imports(path)
+    found: list[Source] = []
     for path in sorted(scripts):
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        digest = sha256(path)
         name = slug(path.name)
-        copied_as = name if name not in taken else f"{digest[:8]}-{name}"
-        taken.add(copied_as)
-        found.append(Source(path, digest, copied_as))
+        taken = any(source.copied_as == name for source in found)
+        found.append(Source(path, digest, f"{digest[:8]}-{name}" if taken else name))
     return tuple(found)
 
 
-def _with_imports(script: Path, seen: frozenset[Path] = frozenset()) -> set[Path]:
+def sha256(path: Path) -> str:
+    """The sha256 of a file's content, hexadecimal; raises UsageError where it cannot be read."""
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as fault:
+        raise UsageError(f"cannot read {path}: {fault.strerror}", remedy="check its rights") from fault
+
+
+def _with_imports(script: Path) -> set[Path]:
     """A script and, where it is Python, the modules beside it that it imports, and theirs."""
-    if script in seen:
-        return set()
-    found = {script}
-    if script.suffix == ".py":
-        try:
-            tree = ast.parse(script.read_bytes())
-        except (SyntaxError, ValueError):
-            return found
-        names = {
-            name.split(".")[0]
-            for node in ast.walk(tree)
-            for name in (
-                [alias.name for alias in node.names]
-                if isinstance(node, ast.Import)
-                else [node.module or ""]
-                if isinstance(node, ast.ImportFrom)
-                else []
-            )
-        }
-        for name in sorted(names):
-            beside = script.with_name(f"{name}.py")
-            if name and beside.is_file():
-                found |= _with_imports(beside, seen | found)
+    found: set[Path] = set()
+    waiting = [script]
+    while waiting:
+        path = waiting.pop()
+        if path not in found:
+            found.add(path)
+            beside = (path.with_name(f"{name}.py") for name in _imported(path))
+            waiting += [module for module in beside if module.is_file()]
     return found
+
+
+def _imported(script: Path) -> set[str]:
+    """The first names of the modules that a Python script imports; none for what is not Python or cannot be parsed."""
+    if script.suffix != ".py":
+        return set()
+    try:
+        tree = ast.parse(script.read_bytes())
+    except (OSError, SyntaxError, ValueError):
+        return set()
+    names: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names.add(node.module)
+    return {name.partition(".")[0] for name in names}
+
+
+def _script(program: str, arguments: Sequence[str]) -> str | None:
+    """The script that an interpreter is given, or None where the program is none or is given none."""
+    if program != sys.executable and not _INTERPRETER.fullmatch(Path(program).name):
+        return None
+    waiting = iter(arguments)
+    for argument in waiting:
+        if argument in ("-m", "-c", "-e", "-"):
+            return None
+        if argument in ("-W", "-X", "-o"):
+            next(waiting, None)
+        elif not argument.startswith("-"):
+            return argument
+    return None
+
+
+def _ships(template: str) -> bool:
+    return template.startswith(f"{{{WORKLOADS}}}/")
+
+
+def _nearest_file(element: str, folder: Path) -> str:
+    path = Path(element)
+    places = [path.parent] if path.is_absolute() else [folder / path.parent, folder.parent / path.parent]
+    names = sorted({item.name for place in places if place.is_dir() for item in place.iterdir() if item.is_file()})
+    near = difflib.get_close_matches(path.name, names, 1)
+    if near:
+        return f"did you mean {near[0]!r}?"
+    return "a relative path begins at the protocol's folder or at its parent"

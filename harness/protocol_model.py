@@ -8,17 +8,26 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-Level = str | int | float | bool
+from harness.configurations import Level, level_text
+
 Command = Annotated[tuple[str, ...], Field(min_length=1)]
 Seconds = Annotated[float, Field(ge=0)]
+
+
+def _as_text(value: Any) -> Any:
+    return level_text(value) if isinstance(value, bool | int | float) else value
+
+
+LevelText = Annotated[str, BeforeValidator(_as_text)]
+"""The name of a level: ``1`` may be written for "1"."""
 
 
 class Section(BaseModel):
     """A table of the protocol: frozen, no unknown keys, no silent conversion of types."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
 class Workload(Section):
@@ -34,7 +43,7 @@ class Workload(Section):
 class Design(Section):
     """How many runs, in which order."""
 
-    blocks: Annotated[int, Field(ge=1)] = 10
+    blocks: Annotated[int, Field(ge=1, le=100_000)] = 10
     order: Literal["blocks", "shuffle", "latin", "listed"] = "blocks"
     seed: int = 0
     workload_seed: Literal["per-block", "per-run", "fixed"] = "per-block"
@@ -165,7 +174,7 @@ class Analysis(Section):
 
     metric: str = "energy"
     energy: tuple[str, ...] = ()
-    baseline: str | None = None
+    baseline: LevelText | None = None
     alpha: Annotated[float, Field(gt=0, lt=0.5)] = 0.05
     outliers: Outliers = Outliers()
     equivalence: EquivalenceAim | None = None

@@ -1,0 +1,275 @@
+"""Whether a protocol of sound structure makes sense: its keys against one another, its commands against this machine.
+
+Each check is a function from protocol to problems, beside the sections that it needs; a check whose sections have
+faults of structure is left out, since what it would say is likely to be wrong.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+from harness.commands import PYTHON, SEED, WORKLOADS, TemplateError, missing_programs, placeholders, values
+from harness.configurations import Configuration, cross, level_text
+from harness.errors import Problem
+from harness.protocol_model import Protocol
+from harness.record import MARKS_VARIABLE
+
+RESERVED = frozenset(
+    {PYTHON, WORKLOADS, SEED, "run", "slot", "block", "position", "replicate", "attempt", "configuration"}
+)
+"""Words that no factor may be called: placeholders of now and later, and columns of every table."""
+MOST_CONFIGURATIONS = 10_000
+MOST_SLOTS = 1_000_000
+ENERGY_SENSORS = ("nvml", "rapl", "load_model", "constant", "simulated")
+TEMPERATURE_SENSORS = ("nvml", "machine", "simulated")
+
+Problems = Iterator[Problem]
+
+
+def check(protocol: Protocol, folder: Path, broken: frozenset[str] = frozenset()) -> list[Problem]:
+    """Every problem of ``protocol``, whose file lies in ``folder``.
+
+    ``broken`` names the top-level keys that are not to be trusted, and "unknown" where an unknown key may have been
+    meant to hold a command.
+    """
+    problems: list[Problem] = []
+    for needs, examine in _CHECKS:
+        if broken.isdisjoint(needs):
+            found = list(examine(protocol))
+            problems += found
+            if found and examine in _DECISIVE:
+                broken |= {_DECISIVE[examine]}
+    if broken.isdisjoint({"workload", "factors", "exclude", "crossing", "templates"}):
+        problems += _programs(protocol, folder)
+    return problems
+
+
+def _factors(protocol: Protocol) -> Problems:
+    for factor, levels in protocol.factors.items():
+        key = f"factors.{factor}"
+        if factor in RESERVED:
+            yield Problem(key, "this name is reserved", remedy="give the factor another name")
+        elif not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", factor):
+            fitting = re.sub(r"\W", "_", factor, flags=re.ASCII)
+            yield Problem(
+                key, "a factor's name holds letters, digits and _ only, no digit first", remedy=f"write {fitting!r}"
+            )
+        texts = [level_text(level) for level in levels]
+        for text in sorted(text for text, count in Counter(texts).items() if count > 1):
+            remedy = "name each level once; runs are repeated by design.blocks"
+            yield Problem(key, f"the level {text!r} stands there more than once", remedy=remedy)
+        for text in texts:
+            if not text.isprintable():
+                yield Problem(key, f"the level {text!r} has a character that cannot be printed")
+    count = math.prod(len(levels) for levels in protocol.factors.values())
+    if count > MOST_CONFIGURATIONS:
+        yield Problem("factors", f"{count} configurations are too many: at most {MOST_CONFIGURATIONS}")
+    elif count * protocol.design.blocks > MOST_SLOTS:
+        yield Problem("design.blocks", f"{count * protocol.design.blocks} runs are too many: at most {MOST_SLOTS}")
+
+
+def _exclusions(protocol: Protocol) -> Problems:
+    for index, row in enumerate(protocol.exclude):
+        key = f"exclude[{index}]"
+        if not row:
+            yield Problem(key, "it names no factor", remedy="name the levels whose combination is left out")
+        for factor, level in row.items():
+            if factor not in protocol.factors:
+                yield Problem(f"{key}.{factor}", "no such factor", remedy=_near(factor, list(protocol.factors)))
+            elif level_text(level) not in (texts := [level_text(item) for item in protocol.factors[factor]]):
+                remedy = _near(level_text(level), texts)
+                yield Problem(f"{key}.{factor}", "the factor has no such level", repr(level), remedy)
+
+
+def _what_is_left(protocol: Protocol) -> Problems:
+    if protocol.exclude and not cross(protocol.factors, protocol.exclude):
+        yield Problem("exclude", "it leaves no configuration to run", remedy="exclude fewer combinations")
+
+
+def _placeholders(protocol: Protocol) -> Problems:
+    everywhere = [PYTHON, WORKLOADS, SEED, *protocol.factors]
+    for key, template in _templates(protocol):
+        try:
+            names = placeholders(template)
+        except TemplateError as fault:
+            yield Problem(key, str(fault), repr(template), "{{ and }} stand for braces")
+            continue
+        known = [PYTHON, WORKLOADS] if key.startswith("warmup.") else everywhere
+        for name in dict.fromkeys(names):
+            if name in everywhere and name not in known:
+                remedy = "the warm-up is the same for all configurations; use warmup.runs for a run of each"
+                yield Problem(key, f"the warm-up cannot know {{{name}}}", repr(template), remedy)
+            elif name not in known:
+                near = difflib.get_close_matches(name, known, 1)
+                known_here = ", ".join(f"{{{item}}}" for item in known)
+                remedy = (
+                    f"did you mean {{{near[0]}}}?" if near else f"known here: {known_here}; {{{{ stands for a brace"
+                )
+                yield Problem(key, f"unknown placeholder {{{name}}}", repr(template), remedy)
+
+
+def _used_factors(protocol: Protocol) -> Problems:
+    used: set[str] = set()
+    for key, template in _templates(protocol):
+        try:
+            used |= set() if key.startswith("warmup.") else set(placeholders(template))
+        except TemplateError:
+            return
+    for label in protocol.design.labels:
+        if label not in protocol.factors:
+            remedy = _near(label, list(protocol.factors))
+            yield Problem("design.labels", f"{label!r} is no factor", remedy=remedy)
+        elif label in used:
+            remedy = f"take it out of design.labels, or {{{label}}} out of the command"
+            yield Problem("design.labels", f"the label {label!r} changes the command after all", remedy=remedy)
+    for factor, levels in protocol.factors.items():
+        if factor not in used and factor not in protocol.design.labels:
+            remedy = (
+                f"use {{{factor}}} in workload.command, workload.env, prepare or cleanup; "
+                f'or declare that it changes nothing: design.labels = ["{factor}"]'
+            )
+            texts = ", ".join(level_text(level) for level in levels)
+            yield Problem(f"factors.{factor}", "this factor is used nowhere: all its levels do the same", texts, remedy)
+
+
+def _names(protocol: Protocol) -> Problems:
+    names = [configuration.name for configuration in cross(protocol.factors, protocol.exclude)]
+    for name in sorted(name for name, count in Counter(names).items() if count > 1):
+        yield Problem("factors", f"two configurations are called {name!r}", remedy="rename a level")
+    baseline = protocol.analysis.baseline
+    if baseline is not None and baseline not in names:
+        yield Problem("analysis.baseline", "no configuration has this name", repr(baseline), _near(baseline, names))
+
+
+def _analysis(protocol: Protocol) -> Problems:
+    analysis = protocol.analysis
+    for key, text in (("metric", analysis.metric), ("accuracy", analysis.accuracy)):
+        if not text.strip():
+            yield Problem(f"analysis.{key}", "must not be empty")
+    for domain in sorted(domain for domain, count in Counter(analysis.energy).items() if count > 1):
+        yield Problem("analysis.energy", f"{domain!r} stands there twice", remedy="a domain is summed once")
+    if analysis.equivalence is not None and analysis.equivalence.metric in ("", "energy"):
+        remedy = 'name a result of the workload, as in {metric = "accuracy", margin = 0.02}'
+        what = "equivalence is shown for a metric that the workload reports, in its own unit"
+        yield Problem("analysis.equivalence.metric", what, repr(analysis.equivalence.metric), remedy)
+
+
+def _waits(protocol: Protocol) -> Problems:
+    cooldown = protocol.cooldown
+    if cooldown is not None:
+        asked = cooldown.until == "temperature" or "maximum_s" in cooldown.model_fields_set
+        if asked and cooldown.maximum_s < cooldown.minimum_s:
+            remedy = f"maximum_s is at least minimum_s ({cooldown.minimum_s:g})"
+            yield Problem("cooldown.maximum_s", "shorter than the minimum", f"{cooldown.maximum_s:g}", remedy)
+    warmup = protocol.warmup
+    if warmup is None:
+        return
+    if warmup.command is not None and warmup.duration_s == 0:
+        remedy = "say how long the command runs, as in duration_s = 300"
+        yield Problem("warmup.duration_s", "warmup.command is given, but no time for it", remedy=remedy)
+    if warmup.command is None and warmup.duration_s > 0:
+        remedy = "name what warms the machine, as in workloads/burn.py"
+        yield Problem("warmup.command", f"{warmup.duration_s:g} s of warm-up, but no command for it", remedy=remedy)
+    if warmup.command is None and warmup.duration_s == 0 and warmup.runs == 0:
+        yield Problem("warmup", "it asks for nothing", remedy="give command and duration_s, or runs; or leave it out")
+
+
+def _sensors(protocol: Protocol) -> Problems:
+    sensors = protocol.sensors
+    named = [name for name in type(sensors).model_fields if name not in ("fallback", "required")]
+    present = [name for name in named if getattr(sensors, name) is not None]
+    for name in sensors.required or ():
+        if name not in present:
+            yield Problem("sensors.required", f"{name!r} is no sensor of this protocol", remedy=_near(name, present))
+    if protocol.analysis.metric == "energy" and sensors.fallback is None and not set(present) & set(ENERGY_SENSORS):
+        what = "nothing in this protocol measures energy"
+        yield Problem(
+            "sensors", what, remedy='add [sensors.nvml] or [sensors.rapl], or [sensors] fallback = "load_model"'
+        )
+    if (
+        protocol.cooldown is not None
+        and protocol.cooldown.until == "temperature"
+        and not set(present) & set(TEMPERATURE_SENSORS)
+    ):
+        remedy = 'add [sensors.nvml] or [sensors.machine], or wait by time: until = "time"'
+        yield Problem("cooldown.until", "no sensor of this protocol reads a temperature", '"temperature"', remedy)
+
+
+def _workload(protocol: Protocol) -> Problems:
+    for key, text in (("title", protocol.title), ("workload.window", protocol.workload.window)):
+        if text is not None and not text.strip():
+            yield Problem(key, "must not be empty")
+    for name in protocol.workload.env:
+        if name == MARKS_VARIABLE:
+            yield Problem(f"workload.env.{name}", "nightwatt sets this variable itself", remedy="leave it out")
+        elif not name or "=" in name or "\0" in name:
+            yield Problem(f"workload.env.{name}", "no environment variable can be called so")
+    for key, template in _templates(protocol):
+        if "\0" in template:
+            yield Problem(key, "a command cannot hold the character NUL", repr(template))
+        elif key.endswith("command[0]") and not template:
+            yield Problem(key, "the program's name is empty")
+
+
+def _programs(protocol: Protocol, folder: Path) -> Problems:
+    configurations = cross(protocol.factors, protocol.exclude)
+    seen: set[str] = set()
+    for key, command in _commands(protocol).items():
+        for filled in _fillings(key, configurations):
+            for missing in missing_programs(command, filled, folder):
+                if missing.element not in seen:
+                    seen.add(missing.element)
+                    yield Problem(key, missing.what, repr(missing.element), missing.remedy)
+
+
+def _fillings(key: str, configurations: Sequence[Configuration]) -> Iterator[Mapping[str, str]]:
+    if key.startswith("warmup."):
+        yield values()
+    else:
+        yield from (values(configuration.levels, 0) for configuration in configurations)
+
+
+def _commands(protocol: Protocol) -> dict[str, tuple[str, ...]]:
+    hooks = {"prepare": protocol.prepare, "cleanup": protocol.cleanup, "warmup": protocol.warmup}
+    named = {f"{name}.command": hook.command for name, hook in hooks.items() if hook is not None and hook.command}
+    return {"workload.command": protocol.workload.command} | named
+
+
+def _templates(protocol: Protocol) -> Iterator[tuple[str, str]]:
+    """Every text in which placeholders may stand, with its key."""
+    for key, command in _commands(protocol).items():
+        yield from ((f"{key}[{index}]", element) for index, element in enumerate(command))
+    yield from ((f"workload.env.{name}", template) for name, template in protocol.workload.env.items())
+
+
+def _near(name: str, known: Sequence[str]) -> str:
+    near = difflib.get_close_matches(name, known, 1)
+    if near:
+        return f"did you mean {near[0]!r}?"
+    some = ", ".join(repr(item) for item in known[:8])
+    return f"known here: {some}{', …' if len(known) > 8 else ''}" if known else "there is none here"
+
+
+_CHECKS: tuple[tuple[frozenset[str], Callable[[Protocol], Problems]], ...] = (
+    (frozenset({"factors", "design"}), _factors),
+    (frozenset({"factors", "exclude", "crossing"}), _exclusions),
+    (frozenset({"factors", "exclude", "crossing"}), _what_is_left),
+    (frozenset({"factors"}), _placeholders),
+    (frozenset({"factors", "workload", "prepare", "cleanup", "design", "unknown"}), _used_factors),
+    (frozenset({"factors", "exclude", "analysis", "crossing"}), _names),
+    (frozenset({"analysis"}), _analysis),
+    (frozenset({"cooldown", "warmup"}), _waits),
+    (frozenset({"sensors", "analysis", "cooldown"}), _sensors),
+    (frozenset({"workload", "title"}), _workload),
+)
+_DECISIVE: dict[Callable[[Protocol], Problems], str] = {
+    _factors: "crossing",
+    _placeholders: "templates",
+    _workload: "templates",
+}
+"""Checks whose problems make later ones pointless, and what those then cannot rely on."""
