@@ -7,6 +7,7 @@ one error that names it, and nothing is touched.
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import importlib.metadata
 import re
@@ -24,8 +25,22 @@ from harness.host import Host, digest
 from harness.plan import Plan, document
 from harness.progress import Outcome, RunKey
 from harness.protocol_model import Protocol
-from harness.record import INTERRUPTED, PARTIAL, RUN_JSON, SCHEMA, NightFolder, RunName, RunRecord, read_json, slug
-from harness.record import write_json as write
+from harness.record import (
+    INTERRUPTED,
+    PARTIAL,
+    RUN_JSON,
+    SCHEMA,
+    Cause,
+    Level,
+    NightFolder,
+    RunName,
+    RunRecord,
+    Validity,
+    Verdict,
+    read_json,
+    slug,
+    write_json,
+)
 
 DAMAGED = ".damaged"
 """Added by a person to the name of a run folder that cannot be read: it is passed over, its slot executed again."""
@@ -94,7 +109,7 @@ def begin(
         staging.protocol.write_bytes(body)
         for source in sources:
             shutil.copyfile(source.path, staging.sources / source.copied_as)
-        write(
+        write_json(
             staging.plan,
             document(
                 plan, protocol,
@@ -103,7 +118,7 @@ def begin(
                 overrides=overrides, sources=sources, rehearsal=rehearsal,
             ),
         )  # fmt: skip
-        write(staging.host, host.to_json())
+        write_json(staging.host, host.to_json())
         staging.root.rename(final)
     except OSError as error:
         shutil.rmtree(staging.root, ignore_errors=True)
@@ -123,15 +138,20 @@ def version() -> str:
         return "unknown"
 
 
+def refuse_unless_night(folder: NightFolder) -> None:
+    """Raise NightFolderError where a folder holds no plan: it may be anything, and nothing is written into it."""
+    if not folder.plan.is_file():
+        raise NightFolderError(
+            "this is not a night: it holds no plan.json" if folder.root.is_dir() else "there is no such folder",
+            where=str(folder.root),
+            remedy="give the folder that `nightwatt run` named, as in results/2026-11-20-demo-7f3a",
+        )
+
+
 def read(root: Path) -> OpenNight:
     """The night in ``root``; raises NightFolderError at the first thing that is not as a night's folder should be."""
     folder = NightFolder(root)
-    if not folder.plan.is_file():
-        raise NightFolderError(
-            "this is not a night: it holds no plan.json" if root.is_dir() else "there is no such folder",
-            where=str(root),
-            remedy="give the folder that `nightwatt run` named, as in results/2026-11-20-demo-7f3a",
-        )
+    refuse_unless_night(folder)
     body = _json(folder.plan)
     schema = body.get("schema") if isinstance(body, dict) else None
     if not isinstance(schema, int) or schema > SCHEMA:
@@ -174,6 +194,21 @@ def record_of(path: Path) -> RunRecord:
             where=str(file),
             remedy=f"restore it, or set the run aside and have its slot executed again: mv {path} {path}{DAMAGED}",
         ) from error
+
+
+def supersede(path: Path, gap_s: float, limit_s: float) -> None:
+    """Mark a settled run as superseded: nothing of its record is lost, the verdict says what it was and why.
+
+    The record is replaced whole (aside, fsync, rename); a crash in between leaves the old one, and the next session
+    finds the block as it was.
+    """
+    record = record_of(path)
+    verdict = Verdict(
+        "superseded", Cause.MEASUREMENT, Level.INVALID, gap_s, limit_s, "s",
+        f"was {record.validity.value}; its block stood still for longer than night.max_block_gap_s and was begun anew",
+    )  # fmt: skip
+    renewed = dataclasses.replace(record, validity=Validity.SUPERSEDED, verdicts=(*record.verdicts, verdict))
+    write_json(path / RUN_JSON, renewed.to_json())
 
 
 def _runs(folder: NightFolder, plan: Plan) -> tuple[list[Outcome], list[RunKey], list[Path]]:

@@ -87,8 +87,11 @@ class Host:
         return {"kernel": self.kernel, "system": self.system, "commit of nightwatt": self.commit}
 
 
-def snapshot(*, sources: Mapping[str, Path] | None = None, gpus: Iterable[Gpu] = (), root: Path = Path("/")) -> Host:
-    """This machine now; ``sources`` (name -> path) are hashed, an unreadable one as "absent"."""
+def snapshot(*, sources: Mapping[str, Path] | None = None, devices: Iterable[str] = (), root: Path = Path("/")) -> Host:
+    """This machine now; ``sources`` (name -> path) are hashed, an unreadable one as "absent".
+
+    ``devices`` are the UUIDs that the sensors named; one that the kernel module does not tell is added by its UUID.
+    """
     return Host(
         id=anonymous_id(root),
         cpu=cpu_model(root),
@@ -100,7 +103,7 @@ def snapshot(*, sources: Mapping[str, Path] | None = None, gpus: Iterable[Gpu] =
         machine=platform.machine(),
         python=f"{platform.python_implementation()} {platform.python_version()}",
         packages=packages(),
-        gpus=tuple(sorted(gpus, key=lambda gpu: gpu.uuid)),
+        gpus=gpus(devices, root),
         commit=commit(Path(__file__).resolve().parent.parent),
         sources={name: digest(path) for name, path in (sources or {}).items()},
     )
@@ -137,12 +140,28 @@ def anonymous_id(root: Path = Path("/")) -> str:
     return hmac.new(facts.encode(), _ID_KEY, hashlib.sha256).hexdigest()[:8]
 
 
+def gpus(devices: Iterable[str] = (), root: Path = Path("/")) -> tuple[Gpu, ...]:
+    """The NVIDIA cards and their driver as the kernel module tells them, by UUID; no library is loaded for it.
+
+    A card whose UUID it does not tell is named by its place on the bus; one of ``devices`` that it does not tell at
+    all (a container may hide them) is added by its UUID.
+    """
+    folder = root / "proc/driver/nvidia"
+    version = re.search(r"Kernel Module\b.*?\s(\d+\.[\d.]+)\s", _text(folder / "version"))
+    driver = version[1] if version else ""
+    found = []
+    for file in sorted(folder.glob("gpus/*/information")):
+        fact = dict(re.findall(r"^([^:\n]+):[ \t]*(.*?)[ \t]*$", _text(file), re.MULTILINE))
+        uuid = fact.get("GPU UUID", "?")
+        found.append(Gpu(fact.get("Model", ""), uuid if "?" not in uuid else f"at {file.parent.name}", driver))
+    told = {gpu.uuid for gpu in found}
+    found += [Gpu("", device, driver) for device in devices if device not in told]
+    return tuple(sorted(found, key=lambda gpu: gpu.uuid))
+
+
 def cpu_model(root: Path = Path("/")) -> str:
     """The processor's name as the kernel gives it; the architecture where it gives none."""
-    try:
-        text = (root / "proc/cpuinfo").read_text(errors="replace")
-    except OSError:
-        text = ""
+    text = _text(root / "proc/cpuinfo")
     found = re.search(r"^(?:model name|Model|cpu model)\s*:\s*(.+)$", text, re.MULTILINE)
     return found[1].strip() if found else platform.processor() or platform.machine()
 
@@ -186,9 +205,13 @@ def commit(checkout: Path) -> str:
 
 def _system(root: Path) -> str:
     """The operating system and its release, as it calls itself."""
-    try:
-        text = (root / "etc/os-release").read_text(errors="replace")
-    except OSError:
-        text = ""
-    found = re.search(r'^PRETTY_NAME="?([^"\n]*)"?$', text, re.MULTILINE)
+    found = re.search(r'^PRETTY_NAME="?([^"\n]*)"?$', _text(root / "etc/os-release"), re.MULTILINE)
     return found[1] if found else f"{platform.system()} {platform.mac_ver()[0]}".strip()
+
+
+def _text(path: Path) -> str:
+    """A small file of the system; "" where it is not there."""
+    try:
+        return path.read_text(errors="replace")
+    except OSError:
+        return ""

@@ -46,10 +46,10 @@ class Journal:
         if not isinstance(event, Tick):
             self.line(type(event).__name__, **_fields(event))
 
-    def line(self, what: str, **content: Any) -> None:
+    def line(self, event: str, /, **content: Any) -> None:
         """Log one line of any content."""
         now = datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")
-        body = encode({"realtime": now, "t_ns": time.monotonic_ns(), "event": what, **content})
+        body = encode({"realtime": now, "t_ns": time.monotonic_ns(), "event": event, **content})
         try:
             self._file.write(json.dumps(body, ensure_ascii=False, default=str) + "\n")
             self._file.flush()
@@ -59,12 +59,17 @@ class Journal:
 
 def journal_path(folder: Path, host: str, started_realtime_ns: int) -> Path:
     """``<host>-<start>.jsonl`` in ``folder``, the start in UTC; a number behind it where that exists already."""
-    start = datetime.datetime.fromtimestamp(started_realtime_ns / 1e9, datetime.UTC).strftime("%Y%m%dT%H%M%SZ")
+    start = stamp(started_realtime_ns)
     path, count = folder / f"{host}-{start}.jsonl", 1
     while path.exists():
         count += 1
         path = folder / f"{host}-{start}-{count}.jsonl"
     return path
+
+
+def stamp(realtime_ns: int) -> str:
+    """A moment as part of a file's name: 20261120T192209Z."""
+    return datetime.datetime.fromtimestamp(realtime_ns / 1e9, datetime.UTC).strftime("%Y%m%dT%H%M%SZ")
 
 
 def _fields(event: Event) -> dict[str, Any]:

@@ -1,0 +1,251 @@
+"""Walks the plan block by block: warm-up, repeats, retirement, blocks begun anew; a generator of what happened.
+
+::
+
+    night(opened, stop, resumed)
+      |  partial folders of an interruption set aside
+      |  a block interrupted for longer than max_block_gap_s: its runs superseded, begun anew
+      |-- warm-up     the command for its duration, then the discarded runs (block 0); in every session
+      |-- block 1     its open slots in the plan's order, then once more those whose run was invalid, up to the limit
+      |-- block 2 …   a configuration whose first two runs ended in the same fault is left out from then on
+      v  NightEnded: done | unfinished (failed or invalid runs) | stopped (too many failures) | interrupted
+
+Nothing is counted in a file: what is left is what the folder does not hold yet.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shlex
+import time
+from collections.abc import Callable, Iterator
+
+from harness import protocol as protocols
+from harness.errors import ExitCode, NightwattError
+from harness.events import BlockSettled, Event, NightEnded, NightStarted, RunSettled, Trouble
+from harness.folder import OpenNight, supersede
+from harness.journal import stamp
+from harness.plan import Slot
+from harness.probe import sensor_settings
+from harness.progress import Outcome, Progress
+from harness.protocol_model import Hook
+from harness.record import PARTIAL, NightFolder, RunName, slug
+from harness.run import RunOrder, execute, set_aside
+from harness.stop import Stop
+from harness.view import duration
+from harness.warmup import warm_up
+
+Execute = Callable[[RunOrder, Stop], Iterator[Event]]
+
+
+def night(opened: OpenNight, stop: Stop, *, resumed: bool, execute: Execute = execute) -> Iterator[Event]:
+    """Execute what is left of a night; the first event is NightStarted, the last NightEnded.
+
+    The caller holds the night's lock. ``stop`` ends it in order: the run in progress is settled as interrupted.
+    """
+    return _Walk(opened, stop, execute).events(resumed)
+
+
+class _Walk:
+    """One session of a night: what is known in memory, and the steps."""
+
+    def __init__(self, opened: OpenNight, stop: Stop, execute: Execute) -> None:
+        self.opened = opened
+        self.folder: NightFolder = opened.folder
+        self.protocol = opened.protocol
+        self.stop = stop
+        self.execute = execute
+        self.progress = Progress(opened.plan, opened.protocol.night.attempts, opened.outcomes, opened.used)
+        self.previous_end_ns: int | None = None
+        self.attempt_end_boottime_ns: int | None = None
+
+    def events(self, resumed: bool) -> Iterator[Event]:
+        """The whole session."""
+        slots = [slot for slot in self.opened.plan.slots if slot.block > 0]
+        left = self.progress.open_slots()
+        yield NightStarted(
+            self.folder.root,
+            self.opened.plan.title,
+            len(slots),
+            len(slots) - len(left),
+            resumed=resumed,
+            rehearsal=self.opened.rehearsal,
+        )
+        for partial in self.opened.partial:
+            aside = set_aside(partial)
+            yield Trouble("this run was cut short; it is kept, and its slot executed again", run=aside.name)
+        if left:
+            yield from self.begin_anew_after_absence()
+            yield from self.warm_up()
+            for block in self.progress.blocks:
+                yield from self.block(block)
+        yield self.ended(len(slots))
+
+    def block(self, block: int) -> Iterator[Event]:
+        """The open slots of a block, again and again until all are settled for good or the night has to stop."""
+        if not self.progress.open(block):
+            return
+        while slots := self.progress.open(block):
+            for slot in slots:
+                if self.progress.settled(slot):  # its configuration was retired meanwhile
+                    continue
+                if self.must_stop():
+                    return
+                if (asleep_s := self.asleep_s()) > self.protocol.night.max_block_gap_s and self.begun(block):
+                    yield from self.begin_anew(block, asleep_s)
+                    break
+                yield from self.attempt(slot)
+        yield BlockSettled(block)
+
+    def attempt(self, slot: Slot) -> Iterator[Event]:
+        """One attempt of a slot, and what follows from it."""
+        order = self.order(slot)
+        self.progress.use(slot.key, order.name.attempt)
+        retired_before = self.progress.retired(slot.configuration)
+        try:
+            with contextlib.closing(self.execute(order, self.stop)) as happenings:  # type: ignore[type-var]  # a generator
+                for event in happenings:
+                    if isinstance(event, RunSettled):
+                        self.progress.settle(Outcome.of(event.record))
+                        self.previous_end_ns = event.record.exited_ns or event.record.ended_ns
+                    yield event
+        except (NightwattError, OSError) as error:
+            self.progress.lose(slot)
+            self.previous_end_ns = time.monotonic_ns()
+            partial = self.folder.runs / f"{order.name}{PARTIAL}"
+            if partial.exists():
+                set_aside(partial)
+            yield _trouble(error, str(order.name))
+        self.attempt_end_boottime_ns = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+        retired = self.progress.retired(slot.configuration)
+        if retired and not retired_before:
+            yield Trouble(
+                f"{slot.configuration} is retired: its first two runs ended as {retired.value.replace('_', ' ')}",
+                remedy="it is not executed any more in this night; look at its stderr.log",
+                run=str(order.name),
+            )
+
+    def order(self, slot: Slot) -> RunOrder:
+        """Everything that the slot's next attempt needs to know, placeholders filled in."""
+        protocol, plan = self.protocol, self.opened.plan
+        configuration = plan.configuration(slot.configuration)
+        given = protocols.values(configuration.levels, slot.seed)
+        until_cool = protocol.cooldown is not None and protocol.cooldown.until == "temperature"
+        return RunOrder(
+            night=self.folder,
+            name=RunName(slot.block, slot.position, self.progress.next_attempt(slot), slug(slot.configuration)),
+            slot=slot,
+            levels=configuration.levels,
+            command=self.filled(protocol.workload.command, given),
+            timeout_s=protocol.workload.timeout_s,
+            grace_s=protocol.workload.grace_s,
+            env=protocols.environment(protocol.workload.env, given),
+            window=protocol.workload.window,
+            prepare=self.filled_hook(protocol.prepare, given),
+            cleanup=self.filled_hook(protocol.cleanup, given),
+            cooldown=protocol.cooldown,
+            baseline_s=protocol.baseline.duration_s if protocol.baseline and slot.baseline else None,
+            sensors=sensor_settings(protocol),
+            fallback=protocol.sensors.fallback,
+            plan_seed=plan.seed,
+            previous_end_ns=self.previous_end_ns,
+            temperature_target=self.progress.temperature_target_C(slot) if until_cool else None,
+            discarded=slot.block == 0,
+            rehearsal=self.opened.rehearsal,
+            expected_channels=self.progress.expected_channels,
+            accuracy=protocol.analysis.accuracy,
+        )
+
+    def filled(self, command: tuple[str, ...], given: dict[str, str]) -> tuple[str, ...]:
+        """A command line ready to be executed anywhere."""
+        return protocols.command_line(command, given, self.opened.protocol_file.parent)
+
+    def filled_hook(self, hook: Hook | None, given: dict[str, str]) -> Hook | None:
+        """A hook with its command ready to be executed."""
+        return hook and hook.model_copy(update={"command": self.filled(hook.command, given)})
+
+    def warm_up(self) -> Iterator[Event]:
+        """The warm-up's command, then each discarded run once."""
+        warmup = self.protocol.warmup
+        if warmup is None or self.must_stop():
+            return
+        if warmup.command and warmup.duration_s > 0:
+            yield from warm_up(
+                self.filled(warmup.command, protocols.values()),
+                warmup.duration_s,
+                env={},
+                grace_s=self.protocol.workload.grace_s,
+                folder=self.folder.journal / f"warmup-{stamp(time.time_ns())}",
+                stop=self.stop,
+            )
+            self.previous_end_ns = time.monotonic_ns()
+        for slot in self.progress.slots(0):
+            if self.must_stop():
+                return
+            yield from self.attempt(slot)
+
+    def begin_anew_after_absence(self) -> Iterator[Event]:
+        """Begin those blocks anew that were left half done for too long before this session."""
+        for block in self.progress.blocks:
+            last_ns = self.progress.last_end_realtime_ns(block)
+            gap_s = (time.time_ns() - last_ns) / 1e9 if last_ns is not None else 0.0
+            if gap_s > self.protocol.night.max_block_gap_s:
+                yield from self.begin_anew(block, gap_s)
+
+    def begin_anew(self, block: int, gap_s: float) -> Iterator[Event]:
+        """Supersede the runs of a block; its slots are open again."""
+        counted = self.progress.counted(block)
+        for outcome in counted:
+            name = RunName(outcome.block, outcome.position, outcome.attempt, slug(outcome.configuration))
+            supersede(self.folder.runs / str(name), gap_s, self.protocol.night.max_block_gap_s)
+        self.progress.supersede(block)
+        yield Trouble(
+            f"block {block} stood still for {duration(gap_s)}, longer than"
+            f" night.max_block_gap_s = {self.protocol.night.max_block_gap_s:g}: it is begun anew",
+            remedy=f"its {len(counted)} earlier runs stay on disk as superseded",
+        )
+
+    def begun(self, block: int) -> bool:
+        """Whether a block can be begun anew now: something of it is done, and it is a block."""
+        return self.progress.last_end_realtime_ns(block) is not None
+
+    def asleep_s(self) -> float:
+        """How long this session's last attempt lies back, the machine's sleep included; 0 before there was one."""
+        if self.attempt_end_boottime_ns is None:
+            return 0.0
+        return (time.clock_gettime_ns(time.CLOCK_BOOTTIME) - self.attempt_end_boottime_ns) / 1e9
+
+    def must_stop(self) -> bool:
+        """Whether nothing new may be started."""
+        return self.stop.level > 0 or self.progress.failures_in_a_row >= self.protocol.night.stop_after_failures
+
+    def ended(self, slots: int) -> NightEnded:
+        """How the session ended, and what to do now."""
+        left = len(self.progress.open_slots())
+        done = f"{slots - left} of {slots} runs are done"
+        folder = shlex.quote(str(self.folder.root))
+        if not left:
+            imperfect = len(self.progress.imperfect())
+            if imperfect:
+                return NightEnded(
+                    ExitCode.UNFINISHED,
+                    f"the night is over: {done}, {imperfect} of them failed, invalid or retired",
+                    f"nightwatt report {folder}",
+                )
+            return NightEnded(ExitCode.DONE, f"the night is over: {done}", f"nightwatt report {folder}")
+        if self.stop.level:
+            return NightEnded(ExitCode.INTERRUPTED, f"interrupted: {done}", f"nightwatt resume {folder}")
+        failures = self.progress.failures_in_a_row
+        return NightEnded(
+            ExitCode.STOPPED,
+            f"stopped after {failures} failures in a row (night.stop_after_failures): {done}",
+            f"nightwatt resume {folder}",
+        )
+
+
+def _trouble(error: Exception, run: str) -> Trouble:
+    """An attempt that could not be carried out, as something that a person must know."""
+    if isinstance(error, NightwattError):
+        where = f" ({error.where})" if error.where else ""
+        return Trouble(f"this attempt could not be carried out: {error.what}{where}", error.remedy, run)
+    return Trouble(f"this attempt could not be carried out: {error}", "look at the disk and its rights", run)

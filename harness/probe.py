@@ -1,0 +1,133 @@
+"""What the sensors of a protocol would deliver here, asked of a short-lived sampler before a night begins.
+
+The orchestrator opens no sensor itself: a driver's library stays out of the process that waits through the night.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from harness.errors import NightwattError, SensorMissing
+from harness.protocol_model import Protocol
+from harness.record import Channel, channel_from_json
+
+PROBE_S = 60.0
+"""How long a probe may take; a driver that wakes a card needs seconds."""
+_ENERGY = (".energy_J", ".power_W")
+
+
+@dataclass(frozen=True)
+class Missing:
+    """A sensor that cannot deliver, why, and what would help."""
+
+    sensor: str
+    reason: str
+    remedy: str = ""
+
+
+@dataclass(frozen=True)
+class Probe:
+    """What a sampler says that it would record."""
+
+    channels: tuple[Channel, ...] = ()
+    missing: tuple[Missing, ...] = ()
+
+    @property
+    def devices(self) -> tuple[str, ...]:
+        """The lasting identities of the devices behind the channels, each once."""
+        return tuple(sorted({channel.device for channel in self.channels if channel.device}))
+
+    @property
+    def energy_domains(self) -> tuple[str, ...]:
+        """The domains whose energy the channels tell."""
+        energetic = (channel for channel in self.channels if channel.name == channel.domain + _suffix(channel.name))
+        return tuple(dict.fromkeys(channel.domain for channel in energetic))
+
+
+def sensor_settings(protocol: Protocol) -> dict[str, Any]:
+    """The sensors that a protocol names with their settings, as the sampler takes them."""
+    named = protocol.sensors.model_dump(mode="json", exclude={"fallback", "required"}, exclude_none=True)
+    return {name: settings for name, settings in named.items() if settings is not None}
+
+
+def probe(protocol: Protocol) -> Probe:
+    """Ask a sampler what it would record for ``protocol`` on this machine; names no sensor: nothing is started."""
+    settings = sensor_settings(protocol)
+    if not settings and not protocol.sensors.fallback:
+        return Probe()
+    with tempfile.TemporaryDirectory(prefix="nightwatt-probe-") as folder:
+        spec = Path(folder) / "spec.json"
+        spec.write_text(
+            json.dumps(
+                {
+                    "run_folder": folder, "sensors": settings, "fallback": protocol.sensors.fallback,
+                    "plan_seed": protocol.design.seed, "slot": "", "configuration": "", "root": "/",
+                }
+            )
+        )  # fmt: skip
+        body = _ask((sys.executable, "-P", "-m", "harness.instruments.sampler", "--probe", str(spec)))
+    return Probe(
+        tuple(channel_from_json(item) for item in body["channels"]),
+        tuple(Missing(item["sensor"], item["reason"], item.get("remedy", "")) for item in body["missing"]),
+    )
+
+
+def require(protocol: Protocol, found: Probe) -> None:
+    """Refuse a night that could not answer: a required sensor is missing, or a domain of its energy has no channel.
+
+    Raises SensorMissing with every reason and remedy.
+    """
+    sensors = protocol.sensors
+    named = tuple(sensor_settings(protocol))
+    required = sensors.required if sensors.required is not None else () if sensors.fallback else named
+    wanting = [item for item in found.missing if item.sensor in required]
+    domains = found.energy_domains
+    absent = [domain for domain in protocol.analysis.energy if domain not in domains]
+    no_energy = protocol.analysis.metric == "energy" and not domains
+    if not (wanting or absent or no_energy):
+        return
+    reasons = [f"sensor {item.sensor}: {item.reason}" for item in wanting]
+    if absent:
+        reasons.append(
+            f"analysis.energy asks for {', '.join(absent)}, which no channel covers"
+            f" (covered: {', '.join(domains) or 'nothing'})"
+        )
+    elif no_energy:
+        reasons.append("no sensor of this protocol tells any energy, and analysis.metric is energy")
+        reasons += [f"sensor {item.sensor}: {item.reason}" for item in found.missing if item not in wanting]
+    remedies = [item.remedy for item in (found.missing if absent or no_energy else wanting) if item.remedy]
+    remedies.append(
+        "`nightwatt check` lists what this machine can measure; a model must be asked for by name:"
+        ' [sensors] fallback = "load_model"'
+    )
+    raise SensorMissing("; ".join(reasons), remedy="; ".join(dict.fromkeys(remedies)))
+
+
+def _suffix(name: str) -> str:
+    return next((suffix for suffix in _ENERGY if name.endswith(suffix)), "\0")
+
+
+def _ask(command: Sequence[str]) -> Mapping[str, Any]:
+    """The JSON object that ``command`` prints."""
+    try:
+        done = subprocess.run(
+            command, stdin=subprocess.DEVNULL, capture_output=True, timeout=PROBE_S, check=False, text=True
+        )
+        if done.returncode == 0:
+            body: Mapping[str, Any] = json.loads(done.stdout)
+            return body
+        trouble = done.stderr.strip().splitlines()[-1:] or [f"exit code {done.returncode}"]
+    except (OSError, subprocess.TimeoutExpired, ValueError) as error:
+        trouble = [str(error)]
+    raise NightwattError(
+        f"the sampler could not be asked what it would record: {trouble[0]}",
+        where=" ".join(command[:5]),
+        remedy="run `nightwatt check`; if that fails too, please report it",
+    )
