@@ -378,7 +378,7 @@ def _write_run(
     )
     for log in ("stdout.log", "stderr.log", "marks.jsonl"):
         (path / log).write_text("")
-    window = Phase("train", *spans["train"]) if sim.marks else Phase("workload", launched, exited)
+    window = Phase("train", *spans["train"]) if sim.marks else Phase("", launched, exited)
     metrics: dict[str, Any] = {} if accuracy is None or failed else {"accuracy": accuracy, "parameters": 1000}
     record = RunRecord(
         slot=slot.key,

@@ -1,0 +1,104 @@
+"""Which domains may be summed."""
+
+from __future__ import annotations
+
+import pytest
+
+from analysis.domains import choose, contains
+
+
+def measured(*names: str) -> list[tuple[str, str]]:
+    return [(name, "measured") for name in names]
+
+
+@pytest.mark.parametrize(
+    ("outer", "inner"),
+    [
+        ("wall", "system"),
+        ("wall", "gpu0"),
+        ("system", "package-0"),
+        ("psys", "package-1"),
+        ("psys", "dram-0"),
+        ("package-0", "core-0"),
+        ("package-0", "uncore-0"),
+        ("package-0", "package-0-die-1"),
+        ("package-0-die-1", "core-0-die-1"),
+        ("cpu", "package-0"),
+        ("module-0", "gpu0"),
+        ("gpu0", "gpu0-memory"),
+        ("wall", "something-new"),
+    ],
+)
+def test_a_whole_contains_its_part_and_never_the_other_way_round(outer, inner):
+    assert contains(outer, inner)
+    assert not contains(inner, outer)
+    assert not contains(outer, outer)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("gpu0", "gpu1"), ("package-0", "package-1"), ("package-0", "core-1"), ("package-0", "dram-0"), ("psys", "gpu0")],
+)
+def test_neighbours_are_disjoint(one, other):
+    assert not contains(one, other)
+    assert not contains(other, one)
+
+
+def test_all_measured_disjoint_domains_are_summed_when_none_are_declared():
+    choice = choose(measured("dram-0", "core-0", "package-0", "gpu1", "gpu0"))
+    assert ("gpu0", "gpu1", "package-0", "dram-0") == choice.domains
+    assert ("core-0 lies within package-0 and is not added to it",) == choice.left_out
+    assert "measured" == choice.quality
+
+
+def test_what_lies_around_its_parts_is_never_added_to_them():
+    choice = choose(measured("wall", "psys", "package-0", "gpu0"))
+    assert ("gpu0", "package-0") == choice.domains
+    assert 2 == len(choice.left_out)
+
+
+def test_of_enclosing_domains_alone_the_outermost_is_taken():
+    assert ("wall",) == choose(measured("psys", "wall", "system")).domains
+
+
+def test_modelled_energy_is_taken_only_where_nothing_is_measured():
+    both = choose([("cpu", "modelled"), ("gpu0", "measured")])
+    assert ("gpu0",) == both.domains
+    assert ("cpu is modelled and never summed with measured energy",) == both.left_out
+    alone = choose([("cpu", "modelled")])
+    assert (("cpu",), "modelled") == (alone.domains, alone.quality)
+
+
+def test_a_domain_that_is_measured_in_some_runs_and_modelled_in_others_counts_as_measured():
+    assert "measured" == choose([("cpu", "modelled"), ("cpu", "measured")]).quality
+
+
+def test_declared_domains_are_taken_in_their_order():
+    assert ("dram-0", "gpu0") == choose(measured("gpu0", "package-0", "dram-0"), ["dram-0", "gpu0"]).domains
+
+
+@pytest.mark.parametrize(
+    ("declared", "word"),
+    [
+        (["gpu0", "dram-0"], "dram-0 declared in analysis.energy, but the night has gpu0, package-0, cpu, core-0"),
+        (["package-0", "core-0"], "core-0 lies within package-0"),
+        (["gpu0", "cpu"], "never summed"),
+    ],
+)
+def test_a_declaration_that_cannot_be_summed_is_refused_whole(declared, word):
+    choice = choose([*measured("gpu0", "package-0", "core-0"), ("cpu", "modelled")], declared)
+    assert () == choice.domains
+    assert word in choice.refusal
+
+
+def test_a_domain_of_unknown_name_is_summed_only_alone_or_by_declaration():
+    assert ("desk",) == choose(measured("desk")).domains
+    beside = choose(measured("desk", "gpu0"))
+    assert ("gpu0",) == beside.domains
+    assert "name it in analysis.energy" in beside.left_out[0]
+    assert ("desk", "gpu0") == choose(measured("desk", "gpu0"), ["desk", "gpu0"]).domains
+    assert ("desk",) == choose(measured("desk", "window")).domains
+
+
+def test_without_any_domain_there_is_nothing_to_sum():
+    assert () == choose([]).domains

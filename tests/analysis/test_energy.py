@@ -1,0 +1,147 @@
+"""Joules of runs and phases, against nights whose truth is known."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+
+from analysis.energy import COLUMNS, TOTAL_COLUMNS, energy, measure, total
+from analysis.load import load
+from harness.record import RunRecord, read_json, write_json
+
+
+def change_record(folder, **changes):
+    record = dataclasses.replace(RunRecord.from_json(read_json(folder / "run.json")), **changes)
+    write_json(folder / "run.json", record.to_json())
+
+
+def totals(path, domains=("gpu0",), quality="measured"):
+    night = load(path)
+    return total(night, measure(night), domains, quality)
+
+
+@pytest.mark.parametrize("counter", [True, False])
+def test_the_energy_of_every_window_is_the_truth_to_rounding(simulate_once, counter):
+    made = simulate_once(blocks=4, domains={"gpu0": 0.7, "package-0": 0.3}, counter=counter, drift=0.04)
+    found = totals(made.path, ("gpu0", "package-0"))
+    truth = [sum(run.train_J.values()) for run in made.runs]
+    np.testing.assert_allclose(found.energy_J, truth, rtol=1e-9)
+    np.testing.assert_allclose(found.mean_power_W, [run.power_W for run in made.runs], rtol=1e-9)
+    assert list(TOTAL_COLUMNS) == list(found.columns)
+
+
+def test_each_phase_and_the_whole_workload_have_their_energy_by_domain(simulate_once):
+    made = simulate_once(blocks=2, domains={"gpu0": 0.7, "package-0": 0.3})
+    frame = energy(load(made.path))
+    assert list(COLUMNS) == list(frame.columns)
+    first = made.runs[0]
+    rows = frame[(frame.run == first.run) & (frame.domain == "package-0")].set_index("phase")
+    assert ["", "setup", "train", "epoch 1", "epoch 2", "epoch 3", "evaluate"] == rows.index.tolist()
+    np.testing.assert_allclose(rows.energy_J[""], first.workload_J["package-0"], rtol=1e-9)
+    np.testing.assert_allclose(rows.energy_J[["epoch 1", "epoch 2", "epoch 3"]].sum(), rows.energy_J["train"])
+    assert {"counter and trace"} == set(rows.method[["", "train"]])
+
+
+def test_a_workload_without_marks_is_measured_whole(simulate_once):
+    made = simulate_once(blocks=2, marks=False)
+    np.testing.assert_allclose(totals(made.path).energy_J, [run.workload_J["gpu0"] for run in made.runs], rtol=1e-9)
+
+
+def test_net_energy_is_less_the_idle_baseline_of_its_own_block(simulate_once):
+    made = simulate_once(blocks=3)
+    found = totals(made.path)
+    np.testing.assert_allclose(found.energy_J - found.net_J, 50.0 * found.duration_s, rtol=1e-9)
+    frame = energy(load(made.path))
+    np.testing.assert_allclose(frame.idle_W, 50.0)
+
+
+def test_without_a_baseline_there_is_gross_energy_and_no_net(simulate_once):
+    found = totals(simulate_once(blocks=2, baseline_s=0.0).path)
+    assert found.energy_J.notna().all()
+    assert found.net_J.isna().all()
+
+
+def test_a_block_without_its_baseline_does_not_borrow_that_of_another(simulate):
+    made = simulate(blocks=2)
+    folder = made.folder("b02-1")
+    record = RunRecord.from_json(read_json(folder / "run.json"))
+    change_record(folder, stages=tuple(stage for stage in record.stages if stage.name != "baseline"))
+    found = totals(made.path)
+    assert [True, True, False, False] == found.net_J.notna().tolist()
+
+
+def test_without_blocks_the_last_baseline_before_a_run_counts(simulate_once):
+    found = totals(simulate_once(blocks=3, order="shuffle").path)
+    assert found.net_J.notna().all()
+
+
+def test_a_run_that_lacks_a_domain_has_no_total_and_never_a_smaller_sum(simulate_once):
+    made = simulate_once(blocks=3, domains={"gpu0": 0.7, "package-0": 0.3}, without_domain={"b02-1": ("package-0",)})
+    found = totals(made.path, ("gpu0", "package-0"))
+    lacking = found.loc[made.folder("b02-1").name]
+    assert np.isnan(lacking.energy_J)
+    assert "no energy of package-0" == lacking.why
+    assert 5 == found.energy_J.notna().sum()
+
+
+def test_modelled_energy_never_fills_in_for_measured(simulate):
+    made = simulate(blocks=2)
+    folder = made.folder("b01-1")
+    record = RunRecord.from_json(read_json(folder / "run.json"))
+    modelled = tuple(dataclasses.replace(channel, quality="modelled") for channel in record.channels)
+    change_record(folder, channels=modelled)
+    found = totals(made.path)
+    assert np.isnan(found.energy_J[folder.name])
+    assert 3 == found.energy_J.notna().sum()
+
+
+def test_a_power_limit_is_not_mistaken_for_power(simulate):
+    made = simulate(blocks=1)
+    folder = made.folder("b01-1")
+    body = read_json(folder / "run.json")
+    for channel in body["channels"]:
+        channel["name"] = channel["name"].replace("power_W", "power_limit_W").replace("energy_J", "energy_kJ")
+    (folder / "run.json").write_text(json.dumps(body))
+    assert folder.name not in set(energy(load(made.path)).run)
+
+
+def test_a_window_that_is_not_known_has_no_energy_and_says_so(simulate_once):
+    made = simulate_once(blocks=2, failed=("b01-1",))
+    found = totals(made.path).loc[made.folder("b01-1").name]
+    assert "its window is not known" == found.why
+
+
+def test_a_run_without_samples_is_named_and_the_others_are_measured(simulate):
+    made = simulate(blocks=2)
+    (made.folder("b01-1") / "samples.parquet").write_bytes(b"")
+    night = load(made.path)
+    measured = measure(night)
+    assert [made.folder("b01-1").name] == [item.entry for item in measured.damage]
+    found = total(night, measured, ("gpu0",), "measured")
+    assert "cannot be read" in found.why[made.folder("b01-1").name]
+    assert 3 == found.energy_J.notna().sum()
+
+
+def test_readings_that_do_not_cover_the_window_give_no_energy(simulate):
+    made = simulate(blocks=1)
+    folder = made.folder("b01-1")
+    record = RunRecord.from_json(read_json(folder / "run.json"))
+    late = dataclasses.replace(record.window, begin_ns=record.window.begin_ns, end_ns=record.window.end_ns + 10**10)
+    change_record(folder, window=late, phases=(late,))
+    assert "do not cover" in totals(made.path).why[folder.name]
+
+
+def test_the_counter_s_ratio_to_the_trace_is_kept(simulate_once):
+    frame = energy(load(simulate_once(blocks=1, counter_scale=1.02).path))
+    np.testing.assert_allclose(frame.counter_ratio, 1.02, rtol=1e-6)
+
+
+def test_a_night_without_energy_or_without_runs_has_an_empty_frame(simulate_once):
+    for settings in ({"blocks": 1, "energy": False}, {"blocks": 1, "stop_after": 0}):
+        night = load(simulate_once(**settings).path)
+        measured = measure(night)
+        assert 0 == len(measured.frame)
+        assert total(night, measured, (), "measured").energy_J.isna().all()
