@@ -58,6 +58,7 @@ class OpenNight:
     protocol: Protocol
     protocol_file: Path
     """Where the protocol was read from; its relative paths start in that folder."""
+    protocol_sha256: str
     plan: Plan
     host: Host
     """The machine on which the night began."""
@@ -150,6 +151,20 @@ def refuse_unless_night(folder: NightFolder) -> None:
 
 def read(root: Path) -> OpenNight:
     """The night in ``root``; raises NightFolderError at the first thing that is not as a night's folder should be."""
+    head = read_head(root)
+    if digest(head.folder.protocol) != head.protocol_sha256:
+        raise NightFolderError(
+            "the protocol in this night is not the one it was begun with",
+            where=str(head.folder.protocol),
+            remedy="put the old file back, or begin a new night with the changed one: `nightwatt run`",
+        )
+    _refuse_foreign(head.folder)
+    outcomes, used, partial = _runs(head.folder, head.plan)
+    return dataclasses.replace(head, outcomes=tuple(outcomes), used=tuple(used), partial=tuple(partial))
+
+
+def read_head(root: Path) -> OpenNight:
+    """The night in ``root`` without its runs: plan, protocol, host; raises NightFolderError."""
     folder = NightFolder(root)
     refuse_unless_night(folder)
     body = _json(folder.plan)
@@ -170,17 +185,7 @@ def read(root: Path) -> OpenNight:
         host = Host.from_json(_json(folder.host))
     except (KeyError, TypeError, ValueError) as error:
         raise _unreadable(folder.host, f"it does not describe a host ({error})") from error
-    if digest(folder.protocol) != sha256:
-        raise NightFolderError(
-            "the protocol in this night is not the one it was begun with",
-            where=str(folder.protocol),
-            remedy="put the old file back, or begin a new night with the changed one: `nightwatt run`",
-        )
-    _refuse_foreign(folder)
-    outcomes, used, partial = _runs(folder, plan)
-    return OpenNight(
-        folder, protocol, protocol_file, plan, host, sources, rehearsal, tuple(outcomes), tuple(used), tuple(partial)
-    )
+    return OpenNight(folder, protocol, protocol_file, sha256, plan, host, sources, rehearsal)
 
 
 def record_of(path: Path) -> RunRecord:

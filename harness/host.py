@@ -143,20 +143,22 @@ def anonymous_id(root: Path = Path("/")) -> str:
 def gpus(devices: Iterable[str] = (), root: Path = Path("/")) -> tuple[Gpu, ...]:
     """The NVIDIA cards and their driver as the kernel module tells them, by UUID; no library is loaded for it.
 
-    A card whose UUID it does not tell is named by its place on the bus; one of ``devices`` that it does not tell at
-    all (a container may hide them) is added by its UUID.
+    A container may hide the cards or their UUIDs: one of ``devices`` that is not told is added by its UUID, and a card
+    without a UUID is named by its place on the bus where nothing else names it.
     """
     folder = root / "proc/driver/nvidia"
     version = re.search(r"Kernel Module\b.*?\s(\d+\.[\d.]+)\s", _text(folder / "version"))
     driver = version[1] if version else ""
-    found = []
+    told, hidden = {}, []
     for file in sorted(folder.glob("gpus/*/information")):
         fact = dict(re.findall(r"^([^:\n]+):[ \t]*(.*?)[ \t]*$", _text(file), re.MULTILINE))
-        uuid = fact.get("GPU UUID", "?")
-        found.append(Gpu(fact.get("Model", ""), uuid if "?" not in uuid else f"at {file.parent.name}", driver))
-    told = {gpu.uuid for gpu in found}
-    found += [Gpu("", device, driver) for device in devices if device not in told]
-    return tuple(sorted(found, key=lambda gpu: gpu.uuid))
+        name, uuid = fact.get("Model", ""), fact.get("GPU UUID", "?")
+        if "?" in uuid:
+            hidden.append(Gpu(name, f"at {file.parent.name}", driver))
+        else:
+            told[uuid] = Gpu(name, uuid, driver)
+    named = [Gpu("", device, driver) for device in devices if device not in told]
+    return tuple(sorted([*told.values(), *(named or hidden)], key=lambda gpu: gpu.uuid))
 
 
 def cpu_model(root: Path = Path("/")) -> str:
