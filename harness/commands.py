@@ -77,7 +77,7 @@ def placeholders(template: str) -> tuple[str, ...]:
     """The names of the placeholders in a template, in their order; raises TemplateError for a brace alone."""
     names = []
     for token in _TOKEN.finditer(template):
-        if token[0] in "{}":
+        if token[0] in ("{", "}"):
             raise TemplateError(f"a lone {token[0]!r}: write {token[0] * 2} for a brace")
         if token[1] is not None:
             names.append(token[1])

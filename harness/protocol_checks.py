@@ -23,6 +23,7 @@ RESERVED = frozenset(
     {PYTHON, WORKLOADS, SEED, "run", "slot", "block", "position", "replicate", "attempt", "configuration"}
 )
 """Words that no factor may be called: placeholders of now and later, and columns of every table."""
+_FACTOR = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 MOST_CONFIGURATIONS = 10_000
 MOST_SLOTS = 1_000_000
 ENERGY_SENSORS = ("nvml", "rapl", "load_model", "constant", "simulated")
@@ -54,7 +55,7 @@ def _factors(protocol: Protocol) -> Problems:
         key = f"factors.{factor}"
         if factor in RESERVED:
             yield Problem(key, "this name is reserved", remedy="give the factor another name")
-        elif not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", factor):
+        elif not _FACTOR.fullmatch(factor):
             fitting = re.sub(r"\W", "_", factor, flags=re.ASCII)
             yield Problem(
                 key, "a factor's name holds letters, digits and _ only, no digit first", remedy=f"write {fitting!r}"
@@ -128,7 +129,8 @@ def _used_factors(protocol: Protocol) -> Problems:
             remedy = f"take it out of design.labels, or {{{label}}} out of the command"
             yield Problem("design.labels", f"the label {label!r} changes the command after all", remedy=remedy)
     for factor, levels in protocol.factors.items():
-        if factor not in used and factor not in protocol.design.labels:
+        named = _FACTOR.fullmatch(factor) and factor not in RESERVED
+        if named and factor not in used and factor not in protocol.design.labels:
             remedy = (
                 f"use {{{factor}}} in workload.command, workload.env, prepare or cleanup; "
                 f'or declare that it changes nothing: design.labels = ["{factor}"]'
