@@ -26,7 +26,6 @@ Schema history
 from __future__ import annotations
 
 import enum
-import hashlib
 import json
 import math
 import os
@@ -329,6 +328,8 @@ def slug(text: str) -> str:
     safe = re.sub(r"[^A-Za-z0-9._+=-]+", "-", text).strip(".-") or "x"
     if safe == text and len(safe) <= _SLUG_LENGTH:
         return safe
+    import hashlib  # here: OpenSSL would cost each sidecar 4 MB
+
     digest = hashlib.sha256(text.encode()).hexdigest()[:8]
     return f"{safe[: _SLUG_LENGTH - 9].rstrip('.-')}-{digest}"
 

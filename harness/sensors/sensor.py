@@ -4,7 +4,8 @@
 
     sensor = nvml.open_sensor(settings, site)     raises SensorMissing: reason and remedy
     sensor.channels                               what it will deliver, known before the first reading
-    sensor.read(now_ns) -> readings               at absolute deadlines, period_s apart; readings since the last call
+    sensor.read(now_ns) -> readings               at absolute deadlines, period_s apart from start_ns on; readings
+                                                  since the last call; quick, for other sensors wait meanwhile
     sensor.finish(now_ns) -> readings             once, after the workload has gone; may take a few hundred ms
     sensor.summary() -> facts for run.json        ticks, fallbacks, clock steps, notes
     sensor.close()
@@ -49,6 +50,8 @@ class Sensor(Protocol):
     name: str
     period_s: float
     """How often ``read`` wants to be called."""
+    start_ns: int
+    """When the first read is due, CLOCK_MONOTONIC; the others follow ``period_s`` apart. 0: at once."""
     channels: Sequence[Channel]
 
     def read(self, now_ns: int) -> Sequence[Reading]:
