@@ -22,6 +22,8 @@ class Estimate:
     level: float | None = None
     """Confidence level of [low, high], for example 0.95."""
     n: int = 0
+    note: str = ""
+    """Why value or interval is None, or what is particular about it."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,8 @@ class Test:
     """The smallest p that this test can reach at this n, for rank tests."""
     note: str = ""
     primary: bool = False
+    estimate: Estimate | None = None
+    """What the test is about, with its interval (a ratio, a slope), where it has one."""
 
 
 @dataclass(frozen=True)
@@ -117,7 +121,7 @@ class Exclusion:
     run: str
     configuration: str
     rule: str
-    """invalid | failed | outlier-z | outlier-mad | discarded | superseded | no-energy | unpaired"""
+    """invalid | failed | outlier-z | outlier-mad | outlier-residual | discarded | superseded | no-energy | unpaired"""
     reason: str
     energy_J: float | None = None
     z: float | None = None
@@ -155,6 +159,8 @@ class Findings:
     groups: tuple[Group, ...]
     comparisons: tuple[Comparison, ...]
     equivalences: tuple[Equivalence, ...] = ()
+    exploratory: tuple[Comparison, ...] = ()
+    """Comparisons of responses that the protocol's analysis plan does not name: to look at, not to conclude from."""
     omnibus: tuple[Test, ...] = ()
     drift: tuple[Test, ...] = ()
     exclusions: tuple[Exclusion, ...] = ()
