@@ -11,7 +11,7 @@ import signal
 import sys
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -116,11 +116,21 @@ class Keeping:
         """Whether keeper and tree are gone."""
         return self.child.exit_code is not None
 
-    def ending(self) -> Ending:
-        """How it ended; call it when it has gone. Whatever a lost keeper left behind is killed first."""
+    def ending(self, patience_s: float) -> Ending:
+        """How it ended; a keeper that still runs is told to end and waited for.
+
+        ``launched_ns`` is None when nothing was launched; else ``exited_ns`` is there, if need be as the moment at
+        which the tree was given up. Whatever a lost keeper left behind is killed first.
+        """
+        self.child.end(patience_s)
         self.listen()
         if self.kept.exit_file.exists():
-            return Ending.from_json(read_json(self.kept.exit_file))
+            ending = Ending.from_json(read_json(self.kept.exit_file))
+            if ending.why == "not_launched":
+                return replace(ending, launched_ns=None, exited_ns=None)
+            if ending.launched_ns is not None and ending.exited_ns is None:
+                return replace(ending, exited_ns=ending.tree_gone_ns)
+            return ending
         if self.pid is None:
             raise RunFault(
                 f"the keeper of {self.kept.name} ended before it launched anything, exit code {self.child.exit_code}",

@@ -15,78 +15,321 @@
     time -->  ...previous workload|   cooldown   | baseline |####### workload #######|settle
               sampler               |<=========== records everything =================>|
 
-The orchestrator only waits here: one selector over the keeper, the sampler's status pipe and process, and the stop.
+The workload's working directory is a scratch folder inside the run folder; what it leaves there stays with the run.
+Hooks run under a keeper too: what they leave running is ended, so a hook sets a state, it does not start a service.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+import contextlib
+import os
+import signal
+import time
+from collections.abc import Generator, Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
-from harness.events import Event
-from harness.plan import Slot
+from harness.child import tail_of
+from harness.course import Course, quick_energy_J, record_of
+from harness.errors import NightwattError
+from harness.events import Event, RunSettled, RunStarted, StageStarted, Tick
+from harness.gates import Decision, may_start
+from harness.instruments.own import own_sampler
+from harness.instruments.sidecar import Sidecar
+from harness.keeping import Keeping, Kept
+from harness.marks import current_phase, find_window, read_marks
+from harness.order import RunOrder
 from harness.protocol_model import Cooldown, Hook
-from harness.record import INTERRUPTED, PARTIAL, NightFolder, RunName
+from harness.record import (
+    EXIT_JSON,
+    MARKS_JSONL,
+    MARKS_VARIABLE,
+    PARTIAL,
+    STDERR_LOG,
+    STDOUT_LOG,
+    Cause,
+    Level,
+    Phase,
+    Status,
+    Verdict,
+)
+from harness.run_folder import SCRATCH, make, publish, set_aside
+from harness.sealing import Sealing
 from harness.stop import Stop
+from harness.watch import Watch
 
+__all__ = ["RunOrder", "execute", "set_aside"]
 
-@dataclass(frozen=True)
-class RunOrder:
-    """Everything that one attempt needs to know; every placeholder is already filled in."""
-
-    night: NightFolder
-    name: RunName
-    slot: Slot
-    levels: Mapping[str, Any]
-    command: tuple[str, ...]
-    timeout_s: float
-    grace_s: float = 5.0
-    env: Mapping[str, str] = field(default_factory=dict)
-    """Added to the orchestrator's environment for the workload and the hooks."""
-    window: str | None = None
-    """The phase whose energy is compared; None: the whole process."""
-    prepare: Hook | None = None
-    cleanup: Hook | None = None
-    cooldown: Cooldown | None = None
-    baseline_s: float | None = None
-    """Idle time to record before the launch; None: none."""
-    sensors: Mapping[str, Any] = field(default_factory=dict)
-    """Sensor name -> its settings, as in the sampler's spec; empty: no sampler is started."""
-    fallback: str | None = None
-    plan_seed: int = 0
-    previous_end_ns: int | None = None
-    """CLOCK_MONOTONIC when the previous workload ended, this boot; None: there was none."""
-    temperature_target: Mapping[str, float] | None = None
-    """Domain -> C, the median start of block 1; None: not known yet."""
-    discarded: bool = False
-    rehearsal: bool = False
-    expected_channels: tuple[str, ...] = ()
-    """The channels of the night's first run; one that is missing makes this run invalid."""
-    accuracy: str = "accuracy"
-    """The metric that the judge compares with chance."""
-    silence_s: float = 10.0
-    """How long the sampler may say nothing before it counts as lost."""
+READY_POLL_S = 0.01
+"""How often to look whether the sampler is ready; only before the launch, when nothing is measured yet."""
+FIRST_STATUS_S = 1.0
+"""How long to wait for the sampler's first words, which hold the start temperature, once it is ready."""
+STDERR_TAIL_B = 1 << 16
+"""How much of the end of a workload's standard error is searched for what killed it."""
+OVERDUE_S = 60.0
+"""How long after its own time limit and grace a keeper may still be busy before it counts as hanging itself."""
+LAST_CLEANUP_S = 5.0
+"""How long the cleanup hook may take when everything is to end at once."""
 
 
 def execute(order: RunOrder, stop: Stop) -> Iterator[Event]:
-    """Carry out one attempt; the last event is RunSettled.
+    """Carry out one attempt; the first event is RunStarted, the last RunSettled.
 
     An attempt that was stopped is settled too: status ``interrupted``, in ``<run>.interrupted``. Raises RunFault or
     another NightwattError when something outside the workload made the attempt impossible; the ``.partial`` folder
-    then stays for ``set_aside``.
+    then stays for ``set_aside``. Whatever happens, no process of this attempt is left when this generator is closed.
     """
-    raise NotImplementedError
-    yield
+    attempt = _Attempt(order, stop)
+    try:
+        yield from attempt.carry_out()
+    finally:
+        attempt.close()
 
 
-def set_aside(partial: Path) -> Path:
-    """Rename a ``.partial`` folder to the first free ``.interrupted``, ``.interrupted-2`` … name; the new path."""
-    stem = partial.with_name(partial.name.removesuffix(PARTIAL) + INTERRUPTED)
-    free, count = stem, 1
-    while free.exists():
-        count += 1
-        free = stem.with_name(f"{stem.name}-{count}")
-    partial.rename(free)
-    return free
+class _Attempt:
+    """One attempt in progress."""
+
+    def __init__(self, order: RunOrder, stop: Stop) -> None:
+        self.order, self.stop, self.course = order, stop, Course()
+        self.run = str(order.name)
+        self.final = order.night.runs / self.run
+        self.partial = self.final.with_name(self.run + PARTIAL)
+        self.marks_path = self.partial / MARKS_JSONL
+        self.sidecar: Sidecar | None = None
+        self.workload: Keeping | None = None
+        self.hook: Keeping | None = None
+        self.sealing: Sealing | None = None
+        self.recording = self.settling = self.cleanup_due = False
+        self.level = 0
+        self.watch = Watch(stop, self._notice, self._glance)
+
+    def carry_out(self) -> Iterator[Event]:
+        order = self.order
+        make(self.partial)
+        yield RunStarted(self.run, order.slot.key, order.name.attempt, order.slot.configuration, order.slot.block)
+        self._notice()
+        if order.prepare is not None and self.course.cut is None:
+            yield from self._prepare(order.prepare)
+        if self.course.cut is None:
+            yield from self._start()
+        if order.cooldown is not None and self.course.cut is None:
+            yield from self._cool_down(order.cooldown)
+        if order.baseline_s is not None and self.course.cut is None:
+            yield from self._baseline(order.baseline_s)
+        if self.course.cut is None:
+            yield from self._work()
+        yield from self._settle()
+
+    def close(self) -> None:
+        """End whatever is still there: nothing is after an attempt that was settled."""
+        for kept in (self.hook, self.workload):
+            if kept is not None:
+                if not kept.gone():
+                    kept.end(at_once=self.stop.level >= Stop.HIGHEST)
+                    kept.child.end(self.order.grace_s + OVERDUE_S)
+                kept.close()
+        if self.sidecar is not None:
+            self.sidecar.stop()
+            self.sidecar.close()
+        if self.sealing is not None:
+            self.sealing.close()
+        with contextlib.suppress(NightwattError, OSError):  # the fault that brought us here is the one to tell
+            for _ in self._clean_up():
+                pass
+        self.watch.close()
+
+    # -- before and during the workload -------------------------------------------------------------------------------
+
+    def _prepare(self, hook: Hook) -> Iterator[Event]:
+        self.cleanup_due = True
+        fault = yield from self._run_hook("prepare", hook, hook.timeout_s)
+        if fault and self.course.cut is None:
+            self.course.verdicts.append(Verdict("prepare", Cause.MEASUREMENT, Level.INVALID, evidence=fault))
+            self.course.cut = Status.REFUSED, fault
+
+    def _start(self) -> Iterator[Event]:
+        """Start sampler and keeper side by side; the attempt goes on when the sampler records."""
+        order = self.order
+        self.cleanup_due = True
+        if order.sensors or order.fallback:
+            orders = {
+                "sensors": order.sensors,
+                "fallback": order.fallback,
+                "plan_seed": order.plan_seed,
+                "slot": order.slot.key,
+                "configuration": order.slot.configuration,
+            }
+            self.sidecar = Sidecar(own_sampler(self.partial, order.silence_s, orders), self.partial)
+            self.watch.hear(self.sidecar.child, self.sidecar.listen)
+        marks = {MARKS_VARIABLE: str(self.marks_path)}
+        logs = (self.partial / STDOUT_LOG, self.partial / STDERR_LOG)
+        self.workload = self._keep("workload", order.command, order.timeout_s, marks, logs)
+        if self.sidecar is not None:
+            yield from self.watch.until("start", self._sampler_records, lambda: READY_POLL_S)
+            self.recording = True
+
+    def _sampler_records(self) -> bool:
+        assert self.sidecar is not None
+        return self.course.cut is not None or (self.sidecar.ready() and self.sidecar.has_spoken(FIRST_STATUS_S))
+
+    def _cool_down(self, cooldown: Cooldown) -> Iterator[Event]:
+        origin_ns = self.course.started_ns if self.order.previous_end_ns is None else self.order.previous_end_ns
+
+        def decide() -> Decision:
+            rested_s = (time.monotonic_ns() - origin_ns) / 1e9
+            self.course.decision = may_start(cooldown, rested_s, self._temperature_C(), self.order.temperature_target)
+            return self.course.decision
+
+        with self._staged("cooldown"):
+            yield StageStarted(self.run, "cooldown", decide().wait_s)
+            yield from self.watch.until(
+                "cooldown", lambda: self.course.cut is not None or decide().start, lambda: decide().wait_s
+            )
+
+    def _baseline(self, baseline_s: float) -> Iterator[Event]:
+        end_s = time.monotonic() + baseline_s
+        with self._staged("baseline"):
+            yield StageStarted(self.run, "baseline", baseline_s)
+            yield from self.watch.until(
+                "baseline",
+                lambda: self.course.cut is not None or time.monotonic() >= end_s,
+                lambda: end_s - time.monotonic(),
+            )
+
+    def _work(self) -> Iterator[Event]:
+        assert self.workload is not None
+        workload = self.workload
+        if workload.gone():
+            workload.ending(0)  # raises: it has launched nothing
+        yield StageStarted(self.run, "workload")
+        self.course.start_temperature_C = self._temperature_C()
+        overdue_s = time.monotonic() + self.order.timeout_s + self.order.grace_s + OVERDUE_S
+
+        def over() -> bool:
+            if time.monotonic() > overdue_s and not workload.gone():
+                os.kill(workload.child.pid, signal.SIGKILL)
+            return workload.gone()
+
+        self.watch.hear(workload.child, workload.listen)
+        workload.go()
+        yield from self.watch.until("workload", over)
+        self.watch.forget(workload.child)
+
+    # -- after it -----------------------------------------------------------------------------------------------------
+
+    def _settle(self) -> Iterator[Event]:
+        self.settling = True
+        course, sidecar = self.course, self.sidecar
+        if sidecar is not None:
+            sidecar.child.let_go()
+            if self.stop.level < Stop.HIGHEST:
+                self.sealing = Sealing(self.partial)
+        yield StageStarted(self.run, "settle")
+        if self.workload is not None:
+            course.ending = self.workload.ending(self.order.grace_s + OVERDUE_S)
+        course.stderr_tail = tail_of(self.partial / STDERR_LOG, lines=10_000, size_B=STDERR_TAIL_B)
+        if course.ending is not None and course.ending.launched_ns is not None and course.ending.exited_ns is not None:
+            begin_ns, end_ns = course.ending.launched_ns, course.ending.exited_ns
+            course.stages.append(Phase("workload", begin_ns, end_ns))
+            course.marks = read_marks(self.marks_path, begin_ns, end_ns)
+            course.window = find_window(course.marks, self.order.window, begin_ns, end_ns)
+        if sidecar is not None:
+            self.watch.forget(sidecar.child)
+            sidecar.stop()
+        yield from self._clean_up()
+        if self.sealing is not None:
+            sealing = self.sealing
+            sealing.go(course.window)
+            self.watch.hear(sealing.child, sealing.listen)
+            yield from self.watch.until("settle", lambda: sealing.child.exit_code is not None)
+            self.watch.forget(sealing.child)
+            course.samples = sealing.summary()
+        record = record_of(self.order, course, self.partial)
+        path = publish(record, self.partial, None if record.status is Status.INTERRUPTED else self.final)
+        yield RunSettled(self.run, path, record, quick_energy_J(record, course.samples))
+
+    def _clean_up(self) -> Iterator[Event]:
+        """Run the cleanup hook if anything was prepared; also after a stop, since it may restore a power limit."""
+        hook = self.order.cleanup
+        if hook is None or not self.cleanup_due:
+            return
+        self.cleanup_due = False
+        hurried = self.stop.level >= Stop.HIGHEST
+        limit_s = min(hook.timeout_s, LAST_CLEANUP_S) if hurried else hook.timeout_s
+        self.course.cleanup_fault = yield from self._run_hook("cleanup", hook, limit_s)
+
+    # -- what all of them use -----------------------------------------------------------------------------------------
+
+    def _notice(self) -> None:
+        """See what has happened: a wish to stop, a lost instrument; pass it on to what is running."""
+        if self.stop.level > self.level:
+            self.level = self.stop.level
+            at_once = self.level >= Stop.HIGHEST
+            if not self.settling:
+                self.course.cut = self.course.cut or (Status.INTERRUPTED, "the night was stopped while it ran")
+                if self.workload is not None:
+                    self.workload.end(at_once)
+            if self.hook is not None and (at_once or not self.settling):
+                self.hook.end(at_once)
+        if self.recording and not self.settling and not self.course.lost and self.sidecar is not None:
+            self.course.lost = self.sidecar.lost()
+            if self.course.lost:
+                self.course.cut = self.course.cut or (Status.LOST_INSTRUMENT, self.course.lost)
+                if self.workload is not None:
+                    self.workload.end(at_once=False)
+
+    def _glance(self, stage: str, stage_s: float) -> Tick:
+        phase = current_phase(self.marks_path) if stage == "workload" else ""
+        status = self.sidecar.status if self.sidecar is not None else None
+        power_W = status.power_W if status is not None else {}
+        return Tick(self.run, stage, stage_s, phase, power_W, self._temperature_C())
+
+    def _temperature_C(self) -> Mapping[str, float]:
+        if self.sidecar is None:
+            return {}
+        self.sidecar.listen()
+        return self.sidecar.status.temperature_C
+
+    @contextlib.contextmanager
+    def _staged(self, name: str) -> Iterator[None]:
+        begin_ns = time.monotonic_ns()
+        yield
+        self.course.stages.append(Phase(name, begin_ns, time.monotonic_ns()))
+
+    def _run_hook(self, name: str, hook: Hook, timeout_s: float) -> Generator[Event, None, str]:
+        """Run a hook to its end; returns what went wrong, "" if nothing did."""
+        yield StageStarted(self.run, name)
+        log = self.partial / f"{name}.log"
+        with self._staged(name):
+            kept = self.hook = self._keep(name, hook.command, timeout_s, {}, (log, log))
+            self.watch.hear(kept.child, kept.listen)
+            kept.go()
+            yield from self.watch.until(name, kept.gone)
+            self.watch.forget(kept.child)
+        ending = kept.ending(self.order.grace_s + OVERDUE_S)
+        kept.close()
+        self.hook = None
+        if ending.why == "exited" and ending.exit_code == 0:
+            return ""
+        how = {"timed_out": f"was ended at its limit of {timeout_s:g} s", "told": "was stopped"}.get(
+            ending.why, ending.launch_error or f"ended with exit code {ending.exit_code}, signal {ending.signal}"
+        )
+        return f"{name} hook: {how}. {tail_of(log, lines=1)}".rstrip()
+
+    def _keep(
+        self, name: str, command: tuple[str, ...], timeout_s: float, env: Mapping[str, str], logs: tuple[Path, Path]
+    ) -> Keeping:
+        is_workload = name == "workload"
+        return Keeping(
+            Kept(
+                folder=self.partial,
+                name=name,
+                command=command,
+                cwd=self.partial / SCRATCH,
+                stdout=logs[0],
+                stderr=logs[1],
+                env={**self.order.env, **env},
+                timeout_s=timeout_s,
+                grace_s=self.order.grace_s,
+                exit_file=self.partial / (EXIT_JSON if is_workload else f"{name}.{EXIT_JSON}"),
+            )
+        )

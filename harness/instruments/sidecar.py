@@ -33,6 +33,7 @@ class Sidecar:
                 f"instrument {instrument.name} cannot be started: {error.strerror}", where=instrument.command[0]
             ) from error
         self._started_s = self._heard_s = time.monotonic()
+        self._ready_s: float | None = None
         self._samples_B = -1
 
     def listen(self) -> None:
@@ -46,8 +47,10 @@ class Sidecar:
 
     def ready(self) -> bool:
         """Whether it records; raises when it has gone or takes too long."""
+        if self._ready_s is not None:
+            return True
         if self.instrument.ready_file.exists():
-            self._heard_s = time.monotonic()
+            self._ready_s = self._heard_s = time.monotonic()
             return True
         name = self.instrument.name
         if self.child.exit_code is not None:
@@ -64,6 +67,13 @@ class Sidecar:
                 remedy="nightwatt check shows what this machine can measure",
             )
         return False
+
+    def has_spoken(self, patience_s: float) -> bool:
+        """Whether its first status line has come, or is no longer to be waited for once it is ready."""
+        self.listen()
+        if self.status.t_ns or not self.instrument.status_lines:
+            return True
+        return self._ready_s is not None and time.monotonic() - self._ready_s > patience_s
 
     def lost(self) -> str:
         """Why this instrument counts as lost, "" if it does not; call ``listen`` first: a line may wait unheard."""

@@ -1,0 +1,188 @@
+"""What happened in one attempt -> its record, judged."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from harness.clocks import read_clocks, thin
+from harness.gates import Decision
+from harness.judge import Evidence, judge, status_of, validity_of
+from harness.keeping import Ending
+from harness.marks import Marks
+from harness.order import RunOrder
+from harness.record import (
+    CLOCKS_CSV,
+    SAMPLER_JSON,
+    Cause,
+    Channel,
+    Level,
+    Phase,
+    Quality,
+    RunRecord,
+    SamplerCost,
+    Status,
+    Verdict,
+    channel_from_json,
+    read_json,
+)
+
+_AROUND = ("system", "wall", "psys", "module")
+_INSIDE = ("core", "uncore")
+
+
+@dataclass
+class Course:
+    """What happened in one attempt, noted down while it goes on."""
+
+    started_ns: int = field(default_factory=time.monotonic_ns)
+    started_realtime_ns: int = field(default_factory=time.time_ns)
+    stages: list[Phase] = field(default_factory=list)
+    verdicts: list[Verdict] = field(default_factory=list)
+    cut: tuple[Status, str] | None = None
+    """Why this attempt did not go its way: the status that it gets, and the reason."""
+    lost: str = ""
+    """Why an instrument counts as lost."""
+    decision: Decision | None = None
+    """Of the cool-down's gate, the last one."""
+    start_temperature_C: Mapping[str, float] = field(default_factory=dict)
+    cleanup_fault: str = ""
+    ending: Ending | None = None
+    """None: the workload was never launched."""
+    stderr_tail: str = ""
+    marks: Marks = field(default_factory=Marks)
+    window: Phase | None = None
+    samples: Mapping[str, Any] | None = None
+    """The sealing's summary."""
+
+
+@dataclass(frozen=True)
+class SamplerReport:
+    """What the sampler's own file says."""
+
+    state: str = ""
+    """ready | ended; "" where there is no file."""
+    channels: tuple[Channel, ...] = ()
+    cost: SamplerCost | None = None
+    sensors: Mapping[str, Any] = field(default_factory=dict)
+    """What each sensor says of itself; of one that is missing, the reason and the remedy."""
+
+
+def read_sampler(folder: Path) -> SamplerReport:
+    """The report that the sampler left in a run folder."""
+    try:
+        body = read_json(folder / SAMPLER_JSON)
+    except FileNotFoundError:
+        return SamplerReport()
+    seen = body.get("refresh_seen", {})
+    channels = (channel_from_json(item) for item in body.get("channels", ()))
+    missing = {
+        item["sensor"]: {"missing": item["reason"], "remedy": item["remedy"]} for item in body.get("missing", ())
+    }
+    return SamplerReport(
+        state=body.get("state", ""),
+        channels=tuple(replace(channel, refresh_seen_s=seen.get(channel.name)) for channel in channels),
+        cost=SamplerCost(**body["cost"]) if body.get("cost") else None,
+        sensors={**missing, **body.get("sensors", {})},
+    )
+
+
+def record_of(order: RunOrder, course: Course, folder: Path) -> RunRecord:
+    """The record of an attempt that is over, with its verdicts; ``folder`` holds what its sampler left."""
+    ending, sampler, clocks = course.ending or Ending("told"), read_sampler(folder), read_clocks(folder / CLOCKS_CSV)
+    status, reason = _status(course)
+    samples = course.samples or {"rows": 0, "torn_B": 0}
+    gap_s = None
+    if ending.launched_ns is not None and order.previous_end_ns is not None:
+        gap_s = (ending.launched_ns - order.previous_end_ns) / 1e9
+    record = RunRecord(
+        slot=order.slot.key,
+        block=order.slot.block,
+        position=order.slot.position,
+        replicate=order.slot.replicate,
+        attempt=order.name.attempt,
+        configuration=order.slot.configuration,
+        levels=order.levels,
+        seed=order.slot.seed,
+        status=status,
+        validity=validity_of(status, (), order.discarded),
+        started_ns=course.started_ns,
+        ended_ns=time.monotonic_ns(),
+        started_realtime_ns=course.started_realtime_ns,
+        exit_code=ending.exit_code,
+        signal=ending.signal,
+        reason=reason,
+        launched_ns=ending.launched_ns,
+        exited_ns=ending.exited_ns,
+        window=course.window,
+        stages=tuple(sorted(course.stages, key=lambda stage: stage.begin_ns)),
+        phases=course.marks.phases,
+        metrics=course.marks.results,
+        channels=sampler.channels,
+        rows=samples["rows"],
+        torn_B=samples["torn_B"],
+        clock=thin(clocks),
+        sampler=sampler.cost,
+        sensors=sampler.sensors,
+        resources=ending.rusage,
+        start_temperature_C=course.start_temperature_C,
+        gap_s=gap_s,
+        command=order.command,
+        rehearsal=order.rehearsal,
+    )
+    evidence = Evidence(
+        marks=course.marks,
+        window_name=order.window,
+        leftovers=ending.leftovers,
+        stuck=ending.stuck,
+        samples=course.samples,
+        sampler_state=sampler.state,
+        lost=course.lost,
+        clocks=clocks,
+        expected_channels=order.expected_channels,
+        cooldown=order.cooldown,
+        decision=course.decision,
+        temperature_target=order.temperature_target,
+        cleanup_fault=course.cleanup_fault,
+        accuracy=order.accuracy,
+        extra=tuple(course.verdicts),
+    )
+    verdicts = judge(record, evidence)
+    return replace(record, verdicts=verdicts, validity=validity_of(status, verdicts, order.discarded))
+
+
+def _status(course: Course) -> tuple[Status, str]:
+    """A workload that had ended by itself when the wish to stop came is not interrupted."""
+    ending = course.ending
+    ended_by_itself = ending is not None and ending.why in ("exited", "timed_out")
+    if course.cut is not None and not (course.cut[0] is Status.INTERRUPTED and ended_by_itself):
+        return course.cut
+    assert ending is not None
+    if ending.why == "keeper_lost":
+        evidence = "something killed the keeper, and with it the workload"
+        course.verdicts.append(Verdict("keeper_lost", Cause.MEASUREMENT, Level.INVALID, evidence=evidence))
+    return status_of(ending, course.stderr_tail)
+
+
+def quick_energy_J(record: RunRecord, samples: Mapping[str, Any] | None) -> float | None:
+    """The window's energy for the display: mean power times duration, or the counter where a domain has no power.
+
+    Measured domains only if there is one; none that holds another or lies in another. The analysis decides.
+    """
+    if samples is None or record.window is None:
+        return None
+    measured = any(channel.quality is Quality.MEASURED and channel.unit in ("W", "J") for channel in record.channels)
+    energies: dict[str, float] = {}
+    for channel in sorted(record.channels, key=lambda channel: channel.unit, reverse=True):  # power before counters
+        kind = channel.domain.rpartition("-")[0] or channel.domain
+        tally = samples["channels"].get(channel.name)
+        if measured == (channel.quality is Quality.MODELLED) or tally is None or kind in (*_AROUND, *_INSIDE):
+            continue
+        if channel.unit == "W" and tally["window_mean"] is not None:
+            energies[channel.domain] = tally["window_mean"] * record.window.duration_s
+        elif channel.unit == "J" and channel.domain not in energies and tally["window_first"] is not None:
+            energies[channel.domain] = tally["window_last"] - tally["window_first"]
+    return sum(energies.values()) if energies else None

@@ -1,0 +1,49 @@
+"""Everything that one attempt needs to know: what the night gives to ``harness.run``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from harness.plan import Slot
+from harness.protocol_model import Cooldown, Hook
+from harness.record import NightFolder, RunName
+
+
+@dataclass(frozen=True)
+class RunOrder:
+    """One attempt at one slot; every placeholder is already filled in."""
+
+    night: NightFolder
+    name: RunName
+    slot: Slot
+    levels: Mapping[str, Any]
+    command: tuple[str, ...]
+    timeout_s: float
+    grace_s: float = 5.0
+    env: Mapping[str, str] = field(default_factory=dict)
+    """Added to the orchestrator's environment for the workload and the hooks."""
+    window: str | None = None
+    """The phase whose energy is compared; None: the whole process."""
+    prepare: Hook | None = None
+    cleanup: Hook | None = None
+    cooldown: Cooldown | None = None
+    baseline_s: float | None = None
+    """Idle time to record before the launch; None: none."""
+    sensors: Mapping[str, Any] = field(default_factory=dict)
+    """Sensor name -> its settings, as in the sampler's spec; empty, and no fallback: no sampler is started."""
+    fallback: str | None = None
+    plan_seed: int = 0
+    previous_end_ns: int | None = None
+    """CLOCK_MONOTONIC when the previous workload ended, this boot; None: there was none."""
+    temperature_target: Mapping[str, float] | None = None
+    """Domain -> C, the median start of block 1; None: not known yet."""
+    discarded: bool = False
+    rehearsal: bool = False
+    expected_channels: tuple[str, ...] = ()
+    """The channels of the night's first run; one that is missing makes this run invalid."""
+    accuracy: str = "accuracy"
+    """The metric that the judge compares with chance."""
+    silence_s: float = 10.0
+    """How long the sampler may say nothing before it counts as lost."""

@@ -1,0 +1,97 @@
+"""The folder of one attempt: made as ``.partial``, published when it is settled, set aside when it is not to be reused.
+
+Settling goes in an order in which a power cut at any moment loses nothing that was whole: samples sealed
+(``harness.seal``: written aside, compared, fsynced, renamed), run.json the same way, then what these two hold now is
+removed, then the folder is renamed onto a name that does not exist, and its parent fsynced.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from harness.errors import RunFault
+from harness.record import (
+    CLOCKS_CSV,
+    EXIT_JSON,
+    INTERRUPTED,
+    MARKS_JSONL,
+    PARTIAL,
+    RUN_JSON,
+    SAMPLER_JSON,
+    SAMPLER_SPEC_JSON,
+    SAMPLES_CSV,
+    SAMPLES_PARQUET,
+    RunRecord,
+    write_json,
+)
+
+SCRATCH = "scratch"
+"""The workload's working directory inside the run folder; it stays if the workload left anything in it."""
+TRANSIENT = (SAMPLES_CSV, CLOCKS_CSV, SAMPLER_SPEC_JSON, SAMPLER_JSON, EXIT_JSON)
+"""What run.json and the sealed samples hold when a run is settled."""
+
+
+def make(partial: Path) -> None:
+    """Make the folder of an attempt, with an empty marks file and a scratch folder; refuses to reuse one."""
+    try:
+        partial.parent.mkdir(parents=True, exist_ok=True)
+        partial.mkdir()
+        (partial / SCRATCH).mkdir()
+        (partial / MARKS_JSONL).touch()
+    except FileExistsError as error:
+        what, remedy = "what an earlier attempt left is still there", "nightwatt resume sets it aside"
+        raise RunFault(what, where=str(partial), remedy=remedy) from error
+    except OSError as error:
+        what, remedy = f"the run folder cannot be made: {error.strerror}", "see whether the disk is full or read-only"
+        raise RunFault(what, where=str(partial), remedy=remedy) from error
+
+
+def publish(record: RunRecord, partial: Path, final: Path | None) -> Path:
+    """Write run.json, remove what it and the sealed samples hold now, and give the folder its name; returns it.
+
+    ``final`` None means interrupted: the first free ``.interrupted`` name.
+    """
+    write_json(partial / RUN_JSON, record.to_json())
+    _tidy(partial, sealed=(partial / SAMPLES_PARQUET).exists() or not (partial / SAMPLES_CSV).exists())
+    if final is None:
+        settled = set_aside(partial)
+    elif final.exists():
+        raise RunFault(
+            "a run of this name is there already",
+            where=str(final),
+            remedy=f"move one of the two away; this one is kept in {partial.name}",
+        )
+    else:
+        settled = partial.rename(final)
+    _fsync(settled.parent)
+    return settled
+
+
+def set_aside(partial: Path) -> Path:
+    """Rename a ``.partial`` folder to the first free ``.interrupted``, ``.interrupted-2`` … name; the new path."""
+    stem = partial.with_name(partial.name.removesuffix(PARTIAL) + INTERRUPTED)
+    free, count = stem, 1
+    while free.exists():
+        count += 1
+        free = stem.with_name(f"{stem.name}-{count}")
+    return partial.rename(free)
+
+
+def _tidy(folder: Path, sealed: bool) -> None:
+    """Remove what is no longer needed: transient files, empty logs, a scratch folder without a file."""
+    transient = [folder / name for name in TRANSIENT] if sealed else []
+    logs = [path for path in folder.glob("*.stderr.log") if path.stat().st_size == 0]
+    for path in (*transient, *logs, *folder.glob("*.keeper.json"), *folder.glob("*.exit.json")):
+        path.unlink(missing_ok=True)
+    for parent, _, _ in os.walk(folder / SCRATCH, topdown=False):
+        if not any(Path(parent).iterdir()):
+            Path(parent).rmdir()
+
+
+def _fsync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
