@@ -38,7 +38,7 @@ check: $(VENV)/.installed-check
 	$(PY) -m ruff check .
 	$(PY) -m mypy
 	cd workloads && ../$(PY) -m mypy --config-file ../pyproject.toml --allow-subclassing-any --allow-untyped-decorators --no-warn-return-any .
-	$(PY) -c "from importlinter.cli import lint_imports_command; lint_imports_command()"
+	$(VENV)/bin/lint-imports
 
 bench: $(VENV)/.installed-test
 	$(PY) benchmarks/all.py
