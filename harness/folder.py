@@ -228,7 +228,8 @@ def _runs(folder: NightFolder, plan: Plan) -> tuple[list[Outcome], list[RunKey],
         aside = _SET_ASIDE.fullmatch(path.name)
         name = RunName.parse(aside[1] if aside else path.name)
         slot = slots.get(name.slot) if name else None
-        if name is None or slot is None or path.is_symlink() or not path.is_dir() or str(name) != _bare(path, aside):
+        ours = name is not None and slot is not None and name.slug == slug(slot.configuration)
+        if name is None or slot is None or not ours or path.is_symlink() or not path.is_dir():
             raise _foreign(path, "it is no run of this night's plan")
         used.append((name.slot, name.attempt))
         if aside:
@@ -240,11 +241,6 @@ def _runs(folder: NightFolder, plan: Plan) -> tuple[list[Outcome], list[RunKey],
             raise _foreign(path / RUN_JSON, f"it is the record of {record.slot}, attempt {record.attempt}")
         outcomes.append(Outcome.of(record))
     return outcomes, used, partial
-
-
-def _bare(path: Path, aside: re.Match[str] | None) -> str:
-    """A run folder's name without what was added when it was set aside."""
-    return aside[1] if aside else path.name
 
 
 def _refuse_foreign(folder: NightFolder) -> None:

@@ -20,6 +20,7 @@ import sys
 import time
 
 NS = 1_000_000_000
+NAN = "NaN"  # JSON has no other way to say it
 
 
 def settings() -> argparse.Namespace:
@@ -48,7 +49,7 @@ def settings() -> argparse.Namespace:
 
 
 def mark(t_ns: int, kind: str, **content: object) -> None:
-    """Leave a mark with a nominal stamp, where marks are wanted."""
+    """Leave a mark with a nominal stamp, where marks are wanted; marks.py would stamp it now."""
     if path := os.environ.get("NIGHTWATT_MARKS"):
         line = json.dumps({"t_ns": t_ns, "mark": kind, **content}) + "\n"
         descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
@@ -85,23 +86,25 @@ def end(options: argparse.Namespace) -> None:
     sys.exit(options.exit_code)
 
 
-def epoch_metrics(options: argparse.Namespace, epoch: int) -> dict[str, float]:
+def epoch_metrics(options: argparse.Namespace, epoch: int) -> dict[str, float | str]:
     """A learning curve: the loss halves with each epoch, the accuracy approaches its final value."""
-    loss = float("nan") if options.nan else 2.0 * 0.5**epoch
-    return {"loss": loss, "val_loss": 1.1 * loss, "val_accuracy": round(0.9 * (1 - 0.5**epoch), 6)}
+    accuracy = round(0.9 * (1 - 0.5**epoch), 6)
+    if options.nan:
+        return {"loss": NAN, "val_loss": NAN, "val_accuracy": accuracy}
+    return {"loss": 2.0 * 0.5**epoch, "val_loss": 2.2 * 0.5**epoch, "val_accuracy": accuracy}
 
 
-def results(options: argparse.Namespace) -> dict[str, float]:
+def results(options: argparse.Namespace) -> dict[str, float | str]:
     """The results that were asked for, each moved within the spread by the seed and its name."""
     wanted = [item.partition("=")[::2] for item in options.metric]
     if options.accuracy is not None:
         wanted.append(("accuracy", str(options.accuracy)))
-    found = {
+    found: dict[str, float | str] = {
         name: round(float(value) + random.Random(f"{options.seed} {name}").uniform(-1, 1) * options.spread, 6)
         for name, value in wanted
     }
     if options.nan:
-        found["loss_final"] = float("nan")
+        found["loss_final"] = NAN
     return found
 
 
