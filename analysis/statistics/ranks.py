@@ -1,0 +1,79 @@
+"""Do two configurations differ in rank? Always printed beside the parametric test, never chosen by another test."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy import stats
+
+from analysis.findings import Test
+from analysis.statistics.scatter import NO_SCATTER, TOO_FEW, has_scatter, largest, paired, values
+
+MANN_WHITNEY = "Mann-Whitney U"
+WILCOXON = "Wilcoxon signed-rank"
+BRUNNER_MUNZEL = "Brunner-Munzel"
+
+_EXACT_CELLS = 10_000
+"""n x m beyond which the exact distribution of U costs too much and adds nothing."""
+_EXACT_PAIRS = 50
+
+
+def mann_whitney(configuration: ArrayLike, baseline: ArrayLike) -> Test:
+    """Mann-Whitney U, two-sided; exact without ties, the normal approximation with them (said in the note).
+
+    The smallest p that n and m can reach is 2 / C(n + m, n).
+    """
+    left, right = values(configuration), values(baseline)
+    n = (left.size, right.size)
+    if min(n) == 0:
+        return Test(MANN_WHITNEY, None, None, n, note=TOO_FEW)
+    smallest = min(1.0, 2 / math.comb(sum(n), left.size))
+    if not has_scatter(np.concatenate([left, right])):
+        return Test(MANN_WHITNEY, None, None, n, smallest_p=smallest, note=NO_SCATTER)
+    ties = np.unique(np.concatenate([left, right])).size < sum(n)
+    exact = not ties and left.size * right.size <= _EXACT_CELLS
+    result = stats.mannwhitneyu(left, right, alternative="two-sided", method="exact" if exact else "asymptotic")
+    note = "" if exact else f"normal approximation{', since values are tied' if ties else ''}"
+    return Test(MANN_WHITNEY, float(result.statistic), float(result.pvalue), n, smallest_p=smallest, note=note)
+
+
+def wilcoxon(configuration: ArrayLike, baseline: ArrayLike) -> Test:
+    """Wilcoxon signed-rank on the pairs' differences, two-sided; exact without ties and zeros up to 50 pairs.
+
+    The smallest p that n pairs can reach is 2 / 2^n: 5 pairs .0625, 10 pairs .00195.
+    """
+    left, right = paired(configuration, baseline)
+    differences = left - right
+    n = (differences.size,)
+    smallest = min(1.0, 2.0 ** (1 - differences.size))
+    if differences.size == 0:
+        return Test(WILCOXON, None, None, n, note=TOO_FEW)
+    if float(np.max(np.abs(differences))) <= 1e-12 * largest(left, right):
+        return Test(WILCOXON, None, None, n, smallest_p=smallest, note="all differences are zero")
+    sizes = np.abs(differences)
+    plain = np.unique(sizes).size == sizes.size and bool(np.all(sizes > 0))
+    exact = plain and differences.size <= _EXACT_PAIRS
+    result = stats.wilcoxon(differences, method="exact" if exact else "approx")
+    note = "" if exact else f"normal approximation{'' if plain else ', since differences are tied or zero'}"
+    return Test(WILCOXON, float(result.statistic), float(result.pvalue), n, smallest_p=smallest, note=note)
+
+
+def brunner_munzel(configuration: ArrayLike, baseline: ArrayLike) -> Test:
+    """Brunner-Munzel: are larger values as likely on either side? Allows unequal spreads and ties.
+
+    E. Brunner and U. Munzel, Biometrical Journal 42, 2000. Refuses complete separation, where its variance is zero.
+    """
+    left, right = values(configuration), values(baseline)
+    n = (left.size, right.size)
+    if min(n) < 2:
+        return Test(BRUNNER_MUNZEL, None, None, n, note=TOO_FEW)
+    if left.max() < right.min() or right.max() < left.min():
+        return Test(
+            BRUNNER_MUNZEL, None, None, n, note="complete separation: every run of one side lies below the other"
+        )
+    if not has_scatter(np.concatenate([left, right])):
+        return Test(BRUNNER_MUNZEL, None, None, n, note=NO_SCATTER)
+    result = stats.brunnermunzel(left, right)
+    return Test(BRUNNER_MUNZEL, float(result.statistic), float(result.pvalue), n)

@@ -1,0 +1,34 @@
+"""Does one thing grow with another? Theil-Sen slope with its interval, Kendall's tau as the test."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy import stats
+
+from analysis.findings import Estimate, Test
+from analysis.statistics.scatter import NO_SCATTER, TOO_FEW, has_scatter, paired
+
+_MOST = 2000
+"""Beyond this many values every k-th is taken: the slopes of all pairs would cost more than they tell."""
+
+
+def theil_sen(name: str, response: ArrayLike, cause: ArrayLike, unit: str, level: float) -> Test:
+    """The median slope of ``response`` (n,) over ``cause`` (n,), in ``unit``, and Kendall's tau-b with its p.
+
+    P. K. Sen, JASA 63, 1968. None below three values, or where either does not vary.
+    """
+    y, x = paired(response, cause)
+    if y.size < 3:
+        return Test(name, None, None, (y.size,), note=TOO_FEW)
+    if not has_scatter(x) or not has_scatter(y):
+        what = NO_SCATTER if not has_scatter(y) else "what it is held against does not vary"
+        return Test(name, None, None, (y.size,), note=what)
+    step = -(-y.size // _MOST)
+    y, x = y[::step], x[::step]
+    slope = stats.theilslopes(y, x, alpha=level)
+    estimate = Estimate(float(slope.slope), unit, float(slope.low_slope), float(slope.high_slope), level, y.size)
+    if not np.all(np.isfinite([slope.low_slope, slope.high_slope])):
+        estimate = Estimate(float(slope.slope), unit, n=y.size, note=TOO_FEW)
+    tau = stats.kendalltau(x, y)
+    return Test(name, float(tau.statistic), float(tau.pvalue), (y.size,), estimate=estimate)
