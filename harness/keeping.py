@@ -147,6 +147,6 @@ class Keeping:
     def _end_orphans(self, session: int) -> None:
         marker = f"{KEEPER_VARIABLE}={self.kept.exit_file}".encode()
         give_up_s = time.monotonic() + ORPHANS_S
-        while (left := members(session, marker)) and time.monotonic() < give_up_s:
+        while (left := members(marker, session)) and time.monotonic() < give_up_s:
             signal_all(left, signal.SIGKILL)
             time.sleep(0.02)

@@ -35,13 +35,18 @@ def descendants() -> list[int]:
     return found
 
 
-def members(session: int, environment: bytes) -> list[int]:
-    """The pids of every process of a session, or that was given ``environment`` (``NAME=value``) when it started.
+def members(environment: bytes, session: int | None = None) -> list[int]:
+    """The pids of every process that was given ``environment`` (``NAME=value``) when it started, or is in a session.
 
-    Finds a tree whose ancestor has gone: a daemon may have left the session, its environment it keeps.
+    Finds a tree whose ancestor has gone: a daemon may have left the session, its environment it keeps. Session 0 is the
+    kernel's and the container's own and is refused, as is an empty environment: what is found here is going to be ended.
     """
+    if (session is not None and session <= 1) or not environment.partition(b"=")[2]:
+        raise ValueError(f"session {session} with environment {environment!r} would name processes of others")
     found = []
     for pid, _, its_session in processes():
+        if pid == os.getpid():
+            continue
         if its_session == session:
             found.append(pid)
             continue
