@@ -38,8 +38,8 @@ def descendants() -> list[int]:
 def members(environment: bytes, session: int | None = None) -> list[int]:
     """The pids of every process that was given ``environment`` (``NAME=value``) when it started, or is in a session.
 
-    Finds a tree whose ancestor has gone: a daemon may have left the session, its environment it keeps. Session 0 is the
-    kernel's and the container's own and is refused, as is an empty environment: what is found here is going to be ended.
+    Finds a tree whose ancestor has gone: a daemon may have left the session, its environment it keeps. Session 0 is
+    the kernel's and the container's own and is refused, as is an empty environment: what is found is going to be ended.
     """
     if (session is not None and session <= 1) or not environment.partition(b"=")[2]:
         raise ValueError(f"session {session} with environment {environment!r} would name processes of others")
