@@ -25,12 +25,14 @@ from harness.errors import ExitCode, NightwattError
 from harness.events import BlockSettled, Event, NightEnded, NightStarted, RunSettled, Trouble
 from harness.folder import OpenNight, supersede
 from harness.journal import stamp
+from harness.order import RunOrder
 from harness.plan import Slot
 from harness.probe import sensor_settings
 from harness.progress import Outcome, Progress
 from harness.protocol_model import Hook
 from harness.record import PARTIAL, NightFolder, RunName, slug
-from harness.run import RunOrder, execute, set_aside
+from harness.run import execute
+from harness.run_folder import set_aside
 from harness.stop import Stop
 from harness.view import duration
 from harness.warmup import warm_up

@@ -14,6 +14,8 @@ from harness.keeping import Ending, Keeping, Kept
 from harness.stop import Stop
 
 TICK_S = 2.0
+PATIENCE_S = 60.0
+"""How long a keeper may take over its report beyond the grace it gives."""
 STAGE = "warm-up"
 
 
@@ -44,7 +46,7 @@ def warm_up(
             keeping = Keeping(kept)
             try:
                 yield from _kept(keeping, stop)
-                trouble = _complaint(keeping.ending(), duration_s, stop)
+                trouble = _complaint(keeping.ending(grace_s + PATIENCE_S), duration_s, stop)
             finally:
                 keeping.close()
         except (NightwattError, OSError) as error:

@@ -12,10 +12,10 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import time
-import traceback
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from harness import folder as folders
@@ -137,14 +137,13 @@ def _session(opened: OpenNight, host: Host, found: Probe, heard: Heard, watcher:
         except NightwattError as error:
             journal.line("Error", what=str(error))
             raise
-        except Exception as error:  # a defect: its traceback belongs to the night, one line to the terminal
-            trace = path.with_suffix(".traceback.txt")
-            trace.write_text(traceback.format_exc(), encoding="utf-8")
-            raise NightwattError(
-                f"nightwatt has failed: {type(error).__name__}: {error}",
-                where=f"the traceback is in {trace}",
-                remedy=f"nothing that is settled is lost; `nightwatt resume {root}` goes on; please report this",
-            ) from error
+        except Exception as error:  # a defect; the command line puts its traceback into the night's journal
+            error.night = root  # type: ignore[attr-defined]  # where that journal is
+            journal.line("Defect", what=repr(error))
+            watcher.show(
+                Trouble("nightwatt has failed; nothing that is settled is lost", f"nightwatt resume {quote(str(root))}")
+            )
+            raise
     return Ended(opened.folder, exit_code)
 
 

@@ -1,0 +1,74 @@
+"""nightwatt status: how a night stands, from another terminal, from its folder alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from harness.status import NightStatus
+
+
+def command(
+    night: Annotated[Path, typer.Argument(help="The night's folder.")],
+    watch: Annotated[bool, typer.Option("--watch", "-w", help="Show it again each few seconds until it ends.")] = False,
+    interval_s: Annotated[float, typer.Option("--interval", min=1.0, help="Seconds between two looks.")] = 5.0,
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON on standard output.")] = False,
+) -> None:
+    """Show how a night stands: runs done and left, the run in progress, the last results."""
+    import json
+    import time
+
+    from harness.record import encode
+    from harness.status import Watched
+
+    watched = Watched(night)
+    try:
+        while True:
+            status = watched.status()
+            if as_json:
+                typer.echo(json.dumps(encode(status.to_json()), ensure_ascii=False))
+            else:
+                typer.echo("\n".join(lines(status, time.time())))
+            if not watch or not status.running:
+                return
+            time.sleep(interval_s)
+            if not as_json:
+                typer.echo("")
+    except KeyboardInterrupt:
+        return  # watching is ended so; the night goes on
+
+
+def lines(status: NightStatus, realtime_s: float) -> list[str]:
+    """A status in a few lines for people; ``realtime_s`` is the moment that its finish clock is reckoned from."""
+    from harness.view import clock, duration, printable
+
+    word = "REHEARSAL " if status.rehearsal else ""
+    state = f"running ({status.owner})" if status.running else "not running"
+    found = [f"{word}{printable(status.title)}", f"  {status.folder}: {state}"]
+    left = status.slots - status.done
+    finish = ""
+    if status.left_s is not None:
+        finish = f", about {duration(status.left_s)} of runs to go"
+        if status.running:
+            finish += f", finish about {clock(realtime_s + status.left_s, realtime_s)}"
+    found.append(f"  {status.done} of {status.slots} runs done, {left} left{finish}")
+    if status.runs:
+        found.append("  on disk: " + " · ".join(f"{count} {kind}" for kind, count in status.runs.items()))
+    if status.retired:
+        found.append("  retired: " + ", ".join(printable(name) for name in status.retired))
+    if run := status.current:
+        parts = [run.run, run.stage, printable(run.phase)]
+        parts.append(f"for {duration(run.since_s)}" if run.since_s is not None else "")
+        parts += [f"{domain} {value:.1f} W" for domain, value in run.power_W.items()]
+        parts += [f"{domain} {value:.0f} °C" for domain, value in run.temperature_C.items()]
+        found.append("  now   " + " · ".join(filter(None, parts)))
+    for number, item in enumerate(status.last):
+        label = "last" if number == 0 else ""
+        window = duration(item.window_s) if item.window_s is not None else ""
+        wrong = ", ".join(item.complaints) or ("ok" if item.validity == "valid" else item.validity)
+        told = "  ".join(filter(None, (printable(item.run), window, wrong, printable(item.reason))))
+        found.append(f"  {label:6}{told}")
+    return found
