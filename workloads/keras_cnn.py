@@ -37,6 +37,7 @@ STUDY |= {"augment": "shift-flip", "input": "loader", "workers": 1}
 
 BACKENDS = {"tensorflow": "tensorflow", "jax": "jax", "torch": "torch"}  # Keras' name: the package to install
 PRECISIONS = ("float32", "tf32", "mixed_float16", "mixed_bfloat16")
+CPU_FACTS = Path("/proc/cpuinfo")
 REFUSED = 3  # the exit code for what this machine cannot do
 
 
@@ -399,10 +400,9 @@ def cpu_lacks(precision: str) -> bool:
         "mixed_float16": {"avx512_fp16", "amx_fp16", "asimdhp"},
         "mixed_bfloat16": {"avx512_bf16", "amx_bf16", "bf16"},
     }
-    facts = Path("/proc/cpuinfo")
-    if precision not in known or not facts.exists():
+    if precision not in known or not CPU_FACTS.exists():
         return False
-    return not known[precision] & set(facts.read_text(errors="replace").split())
+    return not known[precision] & set(CPU_FACTS.read_text(errors="replace").split())
 
 
 if __name__ == "__main__":

@@ -43,6 +43,7 @@ STUDY |= {
 
 AUGMENTATIONS = ("crop-flip", "crop", "none")
 PRECISIONS = ("float32", "tf32", "float16", "bfloat16")
+CPU_FACTS = Path("/proc/cpuinfo")
 REFUSED = 3  # the exit code for what this machine cannot do
 
 
@@ -329,10 +330,9 @@ def choose_device(options: argparse.Namespace) -> Any:
 def cpu_lacks(precision: str) -> bool:
     """Whether the CPU's own list of features is there and lacks arithmetic in ``precision``."""
     known = {"float16": {"avx512_fp16", "amx_fp16", "asimdhp"}, "bfloat16": {"avx512_bf16", "amx_bf16", "bf16"}}
-    facts = Path("/proc/cpuinfo")
-    if precision not in known or not facts.exists():
+    if precision not in known or not CPU_FACTS.exists():
         return False
-    return not known[precision] & set(facts.read_text(errors="replace").split())
+    return not known[precision] & set(CPU_FACTS.read_text(errors="replace").split())
 
 
 def set_precision(precision: str) -> None:
