@@ -177,7 +177,7 @@ def _waits(protocol: Protocol) -> Problems:
     if warmup.command is None and warmup.duration_s > 0:
         remedy = "name what warms the machine, as in workloads/burn.py"
         yield Problem("warmup.command", f"{warmup.duration_s:g} s of warm-up, but no command for it", remedy=remedy)
-    if warmup.command is None and warmup.duration_s == 0 and warmup.runs == 0:
+    if not warmup.model_fields_set:
         yield Problem("warmup", "it asks for nothing", remedy="give command and duration_s, or runs; or leave it out")
 
 

@@ -134,6 +134,7 @@ def test_what_makes_no_sense_is_named_with_key_and_remedy(found, changes, key, w
         {"factors": {"width": (1, 2)}, "workload.env": {}, "analysis": {"baseline": 2}},
         {"cooldown": {"minimum_s": 1000}},
         {"warmup": {"runs": 1}},
+        {"warmup": {"runs": 0}},
         {"warmup": {"command": ("true",), "duration_s": 1.0, "runs": 1}},
         {"exclude": ({"width": "1", "precision": "amp"},)},
         {"sensors": {"machine": {}}, "analysis": {"metric": "duration"}},
