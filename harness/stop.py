@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import select
-import time
 
 
 class Stop:
@@ -49,17 +47,6 @@ class Stop:
         with contextlib.suppress(BlockingIOError):
             while os.read(self._reader, 64):
                 pass
-
-    def wait(self, timeout_s: float) -> int:
-        """Sleep until the level rises or ``timeout_s`` is over; returns the level."""
-        before, deadline_s = self._level, time.monotonic() + timeout_s
-        while self._level == before:
-            left_s = deadline_s - time.monotonic()
-            if left_s <= 0:
-                break
-            if select.select([self._reader], [], [], left_s)[0]:
-                self.acknowledge()
-        return self._level
 
     def close(self) -> None:
         """Give the pipe back."""

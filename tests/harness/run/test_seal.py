@@ -1,0 +1,163 @@
+"""Sealing: no row lost, none invented, the CSV safe until the end."""
+
+import json
+import os
+import resource
+import subprocess
+import sys
+
+import pyarrow.parquet as pq
+import pytest
+
+import harness.seal
+from harness.seal import CHUNK_B, UNREAD_CSV, seal
+
+ROWS = "1000,gpu0.power_W,100.5\n1000,gpu0.energy_J,5.0\n1020,gpu0.power_W,101.5\n1040,gpu0.power_W,nan\n"
+
+
+@pytest.fixture
+def sealed(tmp_path):
+    def write_and_seal(text, *window):
+        (tmp_path / "samples.csv").write_bytes(text if isinstance(text, bytes) else text.encode())
+        summary = seal(tmp_path, *window)
+        return summary, pq.read_table(tmp_path / "samples.parquet")
+
+    return write_and_seal
+
+
+def test_every_row_is_there_in_file_order(sealed):
+    summary, table = sealed(ROWS)
+    assert 4 == summary["rows"] == table.num_rows
+    assert [1000, 1000, 1020, 1040] == table.column("t_ns").to_pylist()
+    assert ["gpu0.power_W", "gpu0.energy_J", "gpu0.power_W", "gpu0.power_W"] == table.column("channel").to_pylist()
+    assert [100.5, 5.0, 101.5] == table.column("value").to_pylist()[:3]
+    assert ["int64", "dictionary<values=string, indices=int32, ordered=0>", "double"] == [
+        str(kind) for kind in table.schema.types
+    ]
+
+
+def test_the_csv_stays(sealed, tmp_path):
+    sealed(ROWS)
+    assert ROWS == (tmp_path / "samples.csv").read_text()
+
+
+def test_what_stands_after_the_last_newline_is_cut_and_counted(sealed):
+    summary, table = sealed(ROWS + "1060,gpu0.power_W,10")
+    assert (4, 20) == (table.num_rows, summary["torn_B"])
+
+
+def test_lines_that_are_no_readings_are_put_aside_and_counted(sealed, tmp_path):
+    bad = [
+        b"not a reading",
+        b"\0\0\0\0",
+        b"1060,gpu0.power_W,",
+        b"1_0,a,1",
+        b"1,a,0x10",
+        b"2,\xff,1.0",
+        b"3,a,1,1",
+        b"4",
+    ]
+    summary, table = sealed(ROWS.encode() + b"\n".join(bad) + b"\n1080,gpu0.power_W,-1e-3\n")
+    assert (5, len(bad)) == (table.num_rows, summary["unread_lines"])
+    assert b"\n".join(bad) + b"\n" == (tmp_path / UNREAD_CSV).read_bytes()
+    assert -0.001 == table.column("value").to_pylist()[-1]
+
+
+def test_a_file_of_nothing_but_damage_gives_no_rows(sealed):
+    summary, table = sealed(b"\0" * 5000 + b"\n")
+    assert (0, 1, {}) == (table.num_rows, summary["unread_lines"], summary["channels"])
+
+
+@pytest.mark.parametrize("text", ["", "torn"])
+def test_an_empty_csv_gives_an_empty_table_with_its_columns(sealed, text):
+    summary, table = sealed(text)
+    assert (0, 0) == (summary["rows"], table.num_rows)
+    assert ["t_ns", "channel", "value"] == table.column_names
+
+
+def test_no_csv_at_all_gives_an_empty_table(tmp_path):
+    assert 0 == seal(tmp_path)["rows"]
+    assert 0 == pq.read_table(tmp_path / "samples.parquet").num_rows
+
+
+def test_each_channel_is_summed_up(sealed):
+    summary, _ = sealed(ROWS)
+    power = summary["channels"]["gpu0.power_W"]
+    assert (3, 1, 1000, 1040) == (power["n"], power["not_finite"], power["first_ns"], power["last_ns"])
+    assert (100.5, 101.5, 101.0) == (power["minimum"], power["maximum"], power["mean"])
+
+
+def test_gaps_and_means_are_told_over_the_window(sealed):
+    stamps_s = [0, 1, 2, 5, 6, 7, 17]
+    text = "".join(f"{t * 10**9},a.power_W,{10.0 * t}\n" for t in stamps_s)
+    tally = sealed(text, 3 * 10**9, 7 * 10**9)[0]["channels"]["a.power_W"]
+    assert (10.0, 3.0) == (tally["longest_gap_s"], tally["window_gap_s"])
+    assert (3, 60.0, 50.0, 70.0, 70.0) == tuple(
+        tally[f"window_{name}"] for name in ("n", "mean", "first", "last", "maximum")
+    )
+
+
+def test_steps_back_of_time_and_value_are_counted(sealed):
+    tally = sealed("10,c.energy_J,1.0\n30,c.energy_J,3.0\n20,c.energy_J,2.0\n40,c.energy_J,5.0\n")[0]["channels"]
+    assert (1, 1) == (tally["c.energy_J"]["backwards"], tally["c.energy_J"]["falls"])
+
+
+def test_chunks_do_not_change_what_is_found(sealed, monkeypatch):
+    text = "".join(f"{n * 1000},{'ab'[n % 2]}.power_W,{(n * 37) % 101}\n" for n in range(2000)) + "torn"
+    whole, table = sealed(text, 200_000, 900_000)
+    monkeypatch.setattr(harness.seal, "CHUNK_B", 1000)
+    in_chunks, same_table = sealed(text, 200_000, 900_000)
+    assert CHUNK_B > len(text)
+    assert whole == in_chunks
+    assert table.to_pylist() == same_table.to_pylist()
+
+
+def test_a_result_that_does_not_read_back_the_same_is_refused(sealed, monkeypatch, tmp_path):
+    monkeypatch.setattr(harness.seal.Fingerprint, "equals", lambda self, other: False)
+    with pytest.raises(OSError, match="does not hold the rows"):
+        sealed(ROWS)
+    assert ["samples.csv"] == [path.name for path in tmp_path.iterdir()]
+
+
+def run_seal(folder, *arguments, **settings):
+    return subprocess.run(
+        [sys.executable, "-P", "-m", "harness.seal", str(folder), *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        **settings,
+    )
+
+
+def test_a_full_disk_leaves_the_csv_and_nothing_half_written(tmp_path):
+    text = "".join(
+        f"{n},a.power_W,{os.urandom(7).hex().translate(str.maketrans('abcdef', '123456'))}\n" for n in range(9999)
+    )
+    (tmp_path / "samples.csv").write_text(text)
+    full = run_seal(tmp_path, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096)))
+    assert 1 == full.returncode
+    assert "could not be sealed, it is kept" in full.stderr
+    assert "Traceback" not in full.stderr
+    assert ["samples.csv"] == [path.name for path in tmp_path.iterdir()]
+    assert text == (tmp_path / "samples.csv").read_text()
+
+
+def test_as_a_process_it_waits_for_the_window_and_prints_one_object(tmp_path):
+    (tmp_path / "samples.csv").write_text(ROWS)
+    summary = json.loads(run_seal(tmp_path, "--wait", input='{"begin_ns": 1000, "end_ns": 1020}\n').stdout)
+    assert 101.0 == summary["channels"]["gpu0.power_W"]["window_mean"]
+
+
+def test_a_waiting_process_whose_orchestrator_has_gone_does_nothing(tmp_path):
+    (tmp_path / "samples.csv").write_text(ROWS)
+    assert 1 == run_seal(tmp_path, "--wait", input="").returncode
+    assert ["samples.csv"] == [path.name for path in tmp_path.iterdir()]
+
+
+@pytest.mark.slow
+def test_three_million_rows_take_bounded_memory(tmp_path):
+    with open(tmp_path / "samples.csv", "w") as file:
+        for n in range(3_000_000):
+            file.write(f"{10**12 + n * 1_000_003},{'abcd'[n % 4]}.power_W,{(n * 7919 % 100_003) / 7!r}\n")
+    assert 3_000_000 == json.loads(run_seal(tmp_path).stdout)["rows"]
+    assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024 < 400 << 20
