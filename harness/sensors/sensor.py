@@ -53,6 +53,8 @@ class Sensor(Protocol):
     start_ns: int
     """When the first read is due, CLOCK_MONOTONIC; the others follow ``period_s`` apart. 0: at once."""
     channels: Sequence[Channel]
+    trouble: str
+    """One sentence while something is wrong that a person must know, for the status line; empty otherwise."""
 
     def read(self, now_ns: int) -> Sequence[Reading]:
         """The readings that came since the last call."""

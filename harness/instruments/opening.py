@@ -1,0 +1,59 @@
+"""Which of the named sensors are there, and why the others are not."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from harness.errors import SensorMissing, UsageError
+from harness.record import Channel, Quality
+from harness.sensors.sensor import Sensor, Site
+
+SENSORS = ("nvml", "rapl", "machine", "load_model", "constant", "simulated")
+"""The sensors that can be named, each a module of ``harness.sensors``."""
+
+
+@dataclass(frozen=True)
+class Opened:
+    """The sensors that are there, and why others are not."""
+
+    sensors: tuple[Sensor, ...]
+    missing: tuple[Mapping[str, str], ...]
+
+    @property
+    def channels(self) -> tuple[Channel, ...]:
+        """What the sensors deliver, in their order."""
+        return tuple(channel for sensor in self.sensors for channel in sensor.channels)
+
+
+def open_sensors(named: Mapping[str, Mapping[str, Any]], fallback: str | None, site: Site) -> Opened:
+    """Open every sensor of ``named`` (name -> settings); ``fallback`` too where none of them measures energy.
+
+    A sensor that is not there goes into ``missing`` with its reason and remedy. Raises UsageError for a name that is
+    no sensor's, before anything is opened.
+    """
+    wanted = {**named} if fallback is None else {**named, fallback: named.get(fallback, {})}
+    if unknown := [name for name in wanted if name not in SENSORS]:
+        raise UsageError(f"no sensor {unknown[0]!r}", where="sensors", remedy=f"there are: {', '.join(SENSORS)}")
+    sensors: list[Sensor] = []
+    missing: list[Mapping[str, str]] = []
+
+    def open_one(name: str) -> None:
+        try:
+            sensors.append(importlib.import_module(f"harness.sensors.{name}").open_sensor(wanted[name], site))
+        except SensorMissing as error:
+            missing.append({"sensor": name, "reason": error.what, "remedy": error.remedy})
+
+    for name in named:
+        open_one(name)
+    if fallback is not None and fallback not in named and not any(_is_source(sensor) for sensor in sensors):
+        open_one(fallback)
+    return Opened(tuple(sensors), tuple(missing))
+
+
+def _is_source(sensor: Sensor) -> bool:
+    """Whether it makes a fallback needless: it measures energy, or the night is simulated altogether."""
+    measured = (channel.quality is Quality.MEASURED and channel.unit in ("W", "J") for channel in sensor.channels)
+    return sensor.name == "simulated" or any(measured)

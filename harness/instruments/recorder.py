@@ -1,0 +1,139 @@
+"""Readings -> samples.csv, and what each channel lately said. The sampler's own; standard library only.
+
+Rows are buffered and written once a second without fsync: a killed sampler loses at most that second, and the disk is
+left alone while the workload runs. A write that fails is raised at once; nothing recorded is ever dropped silently.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections import deque
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from statistics import median
+
+from harness.record import CLOCKS_CSV, SAMPLES_CSV, Channel, Kind
+from harness.sensors.sensor import Reading
+
+CHANGES_KEPT = 501
+"""Over how many changes of value the refresh period is taken, the latest ones."""
+FEWEST_CHANGES = 5
+"""Fewer changes than this tell no refresh period."""
+STALE_NS = 5_000_000_000
+"""A value older than this is not shown as what a device does now."""
+
+
+class _Seen:
+    """One channel's recent past."""
+
+    __slots__ = ("changed_ns", "count", "intervals_ns", "kind", "since", "t_ns", "total", "value")
+
+    def __init__(self, kind: Kind) -> None:
+        self.kind = kind
+        self.t_ns = 0
+        self.value = math.nan
+        self.changed_ns = 0
+        self.intervals_ns: deque[int] = deque(maxlen=CHANGES_KEPT)
+        self.total = 0.0
+        self.count = 0
+        self.since: tuple[int, float] | None = None
+
+    def take(self, t_ns: int, value: float) -> None:
+        if value != self.value:
+            if self.changed_ns:
+                self.intervals_ns.append(t_ns - self.changed_ns)
+            self.changed_ns = t_ns
+        self.t_ns, self.value = t_ns, value
+        self.total += value
+        self.count += 1
+
+    def recent(self) -> float | None:
+        """The mean since the last call (W from a counter's joules); None where nothing new tells it."""
+        if self.kind is Kind.COUNTER:
+            earlier, self.since = self.since, (self.t_ns, self.value)
+            if earlier is None or earlier[0] == self.t_ns:
+                self.since = earlier or self.since
+                return None
+            return (self.value - earlier[1]) / (self.t_ns - earlier[0]) * 1e9
+        mean = self.total / self.count if self.count else None
+        self.total, self.count = 0.0, 0
+        return mean
+
+
+class Recorder:
+    """The samples of one run."""
+
+    def __init__(self, folder: Path, channels: Sequence[Channel]) -> None:
+        """Open the two files for appending; raises OSError."""
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+        self._samples = os.open(folder / SAMPLES_CSV, flags, 0o644)
+        self._clocks = os.open(folder / CLOCKS_CSV, flags, 0o644)
+        self._lines: list[str] = []
+        self._clock_lines: list[str] = []
+        self._seen = {channel.name: _Seen(channel.kind) for channel in channels}
+        names = self._seen
+        domains = dict.fromkeys(channel.domain for channel in channels)
+        self._power = {
+            domain: name
+            for domain in domains
+            if (name := f"{domain}.power_W") in names or (name := f"{domain}.energy_J") in names
+        }
+        self._temperature = {domain: name for domain in domains if (name := f"{domain}.temperature_C") in names}
+        self._power_W: dict[str, tuple[int, float]] = {}
+        self.rows = 0
+        """Rows taken in, written or not yet."""
+        self.not_finite = 0
+        """Readings that were no numbers: left out."""
+
+    def take(self, readings: Iterable[Reading]) -> None:
+        """Take in readings, in their order; a channel that was not announced is a defect (KeyError)."""
+        for t_ns, name, value in readings:
+            if not math.isfinite(value):
+                self.not_finite += 1
+                continue
+            self._seen[name].take(t_ns, value)
+            self._lines.append(f"{t_ns},{name},{float(value)!r}\n")
+            self.rows += 1
+
+    def take_clock(self, t_ns: int, realtime_ns: int, boottime_ns: int) -> None:
+        """Take in one moment read on three clocks."""
+        self._clock_lines.append(f"{t_ns},{realtime_ns},{boottime_ns}\n")
+
+    def flush(self) -> None:
+        """Write what is buffered; raises OSError (a full disk, a limit)."""
+        for descriptor, lines in ((self._samples, self._lines), (self._clocks, self._clock_lines)):
+            if lines:
+                _write_whole(descriptor, "".join(lines).encode())
+                lines.clear()
+
+    def close(self) -> None:
+        """Give the files back."""
+        os.close(self._samples)
+        os.close(self._clocks)
+
+    def power_W(self, now_ns: int) -> dict[str, float]:
+        """By domain, the mean power since the last call, or the latest one while it is not stale."""
+        for domain, name in self._power.items():
+            seen = self._seen[name]
+            mean = seen.recent()
+            if mean is not None:
+                self._power_W[domain] = (seen.t_ns, mean)
+        return {domain: value for domain, (t_ns, value) in self._power_W.items() if now_ns - t_ns < STALE_NS}
+
+    def temperature_C(self, now_ns: int) -> dict[str, float]:
+        """By domain, the latest temperature while it is not stale."""
+        latest = ((domain, self._seen[name]) for domain, name in self._temperature.items())
+        return {domain: seen.value for domain, seen in latest if seen.t_ns and now_ns - seen.t_ns < STALE_NS}
+
+    def refresh_seen(self) -> dict[str, float | None]:
+        """By channel, the median time between changes of its value, s; None where too few were seen."""
+        return {
+            name: median(seen.intervals_ns) / 1e9 if len(seen.intervals_ns) >= FEWEST_CHANGES else None
+            for name, seen in self._seen.items()
+        }
+
+
+def _write_whole(descriptor: int, text: bytes) -> None:
+    while text:
+        text = text[os.write(descriptor, text) :]

@@ -1,0 +1,278 @@
+"""Our own instrument: one small process that reads the sensors while a workload runs. Standard library only.
+
+``python -P -m harness.instruments.sampler SPEC.json`` records until its standard input ends; with ``--probe`` it opens
+the sensors, prints as JSON what they would deliver, and ends.
+
+::
+
+    open sensors -> sampler.json "ready" -> |read each sensor at its own absolute deadlines              |-> finish
+                                            |each 1.0 s: clock triple, rows written to samples.csv       |   sensors,
+                                            |each 0.5 s: status line (dropped while nobody takes it)     |   "ended"
+
+Ends in order at the end-of-file of its standard input and at SIGTERM; SIGINT and SIGHUP are passed over, since Ctrl-C
+and a closed terminal are the orchestrator's to judge. A write that fails ends it at once, with a status line, a message
+and exit code 74: an instrument that cannot record is lost, and says so.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import resource
+import select
+import signal
+import stat
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from harness.errors import ExitCode, UsageError
+from harness.instruments.instrument import StatusLine
+from harness.instruments.opening import Opened, open_sensors
+from harness.instruments.recorder import Recorder
+from harness.record import SAMPLER_JSON, SamplerCost, write_json
+from harness.sensors.clock import CLOCK
+from harness.sensors.sensor import Sensor, Site
+
+FLUSH_NS = 1_000_000_000
+STATUS_NS = 500_000_000
+LATE_SHARE, LATE_NS = 0.1, 10_000_000
+"""A read is late when it begins later than a tenth of its period, and than 10 ms, after its deadline."""
+WRITE_FAILED = 74
+"""Exit code (EX_IOERR of sysexits.h): the samples could not be written."""
+_PIPE_BUF = 4096
+
+
+@dataclass
+class _Task:
+    """Something done each ``period_ns``, at absolute deadlines."""
+
+    due_ns: int
+    period_ns: int
+    act: Callable[[int], None]
+    counted: bool = False
+    """Whether it is one of the ticks by which the sampler's time-keeping is judged."""
+
+    def advance(self, now_ns: int) -> None:
+        """To the next deadline on the grid that is still to come."""
+        missed = max(0, now_ns - self.due_ns) // self.period_ns
+        self.due_ns += (missed + 1) * self.period_ns
+
+
+@dataclass
+class _Keeping:
+    """How well time was kept."""
+
+    ticks: int = 0
+    late: int = 0
+    last_ns: int = 0
+    longest_ns: int = 0
+
+
+@dataclass
+class Sampler:
+    """The sampler of one run."""
+
+    folder: Path
+    opened: Opened
+    recorder: Recorder
+    output: int | None
+    """Where status lines go; None once nobody listens."""
+    started_ns: int = field(default_factory=time.monotonic_ns)
+    keeping: _Keeping = field(default_factory=_Keeping)
+
+    def run(self, stops: Sequence[int]) -> None:
+        """Announce readiness and record until one of the descriptors ``stops`` can be read; then finish."""
+        now_ns = time.monotonic_ns()
+        tasks = [
+            _Task(sensor.start_ns or now_ns, max(1, round(sensor.period_s * 1e9)), self._reader(sensor), counted=True)
+            for sensor in self.opened.sensors
+        ]
+        tasks += [_Task(now_ns, FLUSH_NS, self._flush), _Task(now_ns + STATUS_NS, STATUS_NS, self._report)]
+        self._announce("ready")
+        while True:
+            task = min(tasks, key=lambda item: item.due_ns)
+            wait_s = max(0, task.due_ns - time.monotonic_ns()) / 1e9
+            ready, _, _ = select.select(stops, [], [], wait_s)
+            if any(_has_ended(descriptor) for descriptor in ready):
+                break
+            now_ns = time.monotonic_ns()
+            if now_ns >= task.due_ns:
+                self._keep_time(task, now_ns)
+                task.act(now_ns)
+                task.advance(time.monotonic_ns())
+        self._finish()
+
+    def fail(self, message: str) -> None:
+        """Say aloud that nothing can be recorded any more."""
+        print(message, file=sys.stderr, flush=True)
+        self._say(StatusLine(time.monotonic_ns(), rows=self.recorder.rows, trouble=message[:500]))
+
+    def _reader(self, sensor: Sensor) -> Callable[[int], None]:
+        return lambda now_ns: self.recorder.take(sensor.read(now_ns))
+
+    def _keep_time(self, task: _Task, now_ns: int) -> None:
+        keeping = self.keeping
+        if keeping.last_ns:
+            keeping.longest_ns = max(keeping.longest_ns, now_ns - keeping.last_ns)
+        keeping.last_ns = now_ns
+        if task.counted:
+            keeping.ticks += 1
+            keeping.late += now_ns - task.due_ns > max(LATE_NS, LATE_SHARE * task.period_ns)
+
+    def _flush(self, _now_ns: int) -> None:
+        self.recorder.take_clock(*CLOCK.moment())
+        self.recorder.flush()
+
+    def _report(self, now_ns: int) -> None:
+        recorder = self.recorder
+        trouble = "; ".join(sensor.trouble for sensor in self.opened.sensors if sensor.trouble)
+        power_W = {domain: round(value, 2) for domain, value in recorder.power_W(now_ns).items()}
+        self._say(StatusLine(now_ns, power_W, recorder.temperature_C(now_ns), recorder.rows, trouble[:500]))
+
+    def _say(self, line: StatusLine) -> None:
+        """One status line, whole or not at all: a pipe takes up to PIPE_BUF bytes in one piece."""
+        text = json.dumps(asdict(line), separators=(",", ":")).encode() + b"\n"
+        if len(text) > _PIPE_BUF:
+            text = json.dumps(asdict(StatusLine(line.t_ns, rows=line.rows, trouble=line.trouble))).encode() + b"\n"
+        if self.output is not None:
+            try:
+                os.write(self.output, text)
+            except BlockingIOError:
+                pass  # nobody takes them just now: this one is dropped
+            except OSError:
+                self.output = None  # nobody ever will; the end-of-file is on its way
+
+    def _finish(self) -> None:
+        for sensor in self.opened.sensors:
+            self.recorder.take(sensor.finish(time.monotonic_ns()))
+        self._flush(0)
+        self._announce("ended")
+        for sensor in self.opened.sensors:
+            sensor.close()
+
+    def _announce(self, state: str) -> None:
+        body: dict[str, Any] = {
+            "state": state,
+            "pid": os.getpid(),
+            "started_ns": self.started_ns,
+            "channels": [asdict(channel) for channel in self.opened.channels],
+            "missing": list(self.opened.missing),
+        }
+        if state == "ended":
+            body |= {
+                "ended_ns": time.monotonic_ns(),
+                "rows": self.recorder.rows,
+                "not_finite": self.recorder.not_finite,
+                "cost": asdict(self._cost()),
+                "sensors": {sensor.name: sensor.summary() for sensor in self.opened.sensors},
+                "refresh_seen": self.recorder.refresh_seen(),
+            }
+        write_json(self.folder / SAMPLER_JSON, body)
+
+    def _cost(self) -> SamplerCost:
+        """What this process has used since it began, its start-up included."""
+        return SamplerCost(
+            cpu_s=time.process_time(),
+            wall_s=(time.monotonic_ns() - self.started_ns) / 1e9,
+            ticks=self.keeping.ticks,
+            late_ticks=self.keeping.late,
+            longest_gap_s=self.keeping.longest_ns / 1e9,
+            max_rss_B=_largest_rss_B(),
+        )
+
+
+def _has_ended(descriptor: int) -> bool:
+    """Whether a control pipe is at its end, or a signal has come; other bytes mean nothing."""
+    try:
+        return os.read(descriptor, 4096) in (b"", bytes([signal.SIGTERM]))
+    except OSError:
+        return True
+
+
+def _largest_rss_B() -> int:
+    """The largest resident size of this very program; getrusage would count its parent's from before the exec."""
+    try:
+        with open("/proc/self/status", "rb") as status:
+            return next(int(line.split()[1]) * 1024 for line in status if line.startswith(b"VmHWM:"))
+    except (OSError, StopIteration):
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+
+def _heed_signals() -> int:
+    """Pass over SIGINT and SIGHUP; a descriptor that can be read once SIGTERM has come."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    heard, told = os.pipe()
+    os.set_blocking(told, False)
+    signal.set_wakeup_fd(told)
+    signal.signal(signal.SIGTERM, lambda *_: None)
+    return heard
+
+
+def _status_output() -> int:
+    """Standard output, made not blocking where it is a pipe of our own."""
+    mode = os.fstat(1).st_mode
+    if stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode):
+        os.set_blocking(1, False)
+    return 1
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Record, or probe; returns the exit code."""
+    started_ns = time.monotonic_ns()
+    heard = _heed_signals()
+    probing = list(arguments[:1]) == ["--probe"]
+    try:
+        spec = json.loads(Path(arguments[-1]).read_bytes())
+        site = Site(
+            run_folder=Path(spec["run_folder"]),
+            plan_seed=spec.get("plan_seed", 0),
+            slot=spec.get("slot", ""),
+            configuration=spec.get("configuration", ""),
+            root=Path(spec.get("root", "/")),
+        )
+        named, fallback = spec["sensors"], spec.get("fallback")
+    except (OSError, ValueError, KeyError, IndexError, TypeError) as error:
+        print(f"not a sampler's specification: {error}\n  where:  {' '.join(arguments)}", file=sys.stderr)
+        return ExitCode.USAGE
+    try:
+        opened = open_sensors(named, fallback, site)
+    except UsageError as error:
+        print(error, file=sys.stderr)
+        return error.exit_code
+    if probing:
+        print(
+            json.dumps(
+                {
+                    "channels": [asdict(channel) for channel in opened.channels],
+                    "missing": opened.missing,
+                    "sensors": {sensor.name: sensor.summary() for sensor in opened.sensors},
+                }
+            )
+        )
+        return ExitCode.DONE
+    try:
+        recorder = Recorder(site.run_folder, opened.channels)
+        sampler = Sampler(site.run_folder, opened, recorder, _status_output(), started_ns)
+    except OSError as error:
+        print(f"the samples cannot be written: {error}", file=sys.stderr)
+        return WRITE_FAILED
+    try:
+        sampler.run((0, heard))
+    except OSError as error:
+        sampler.fail(f"recording has ended, {site.run_folder} cannot be written: {error}")
+        return WRITE_FAILED
+    finally:
+        with contextlib.suppress(OSError):
+            recorder.flush()  # what was read before a defect showed itself
+        recorder.close()
+    return ExitCode.DONE
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
