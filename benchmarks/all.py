@@ -1,4 +1,4 @@
-"""Every benchmark that needs no GPU, one after the other; the figures as JSON below --out (default build/benchmarks)."""
+"""Every benchmark that needs no GPU, one after the other; figures as JSON below --out (default build/benchmarks)."""
 
 from __future__ import annotations
 

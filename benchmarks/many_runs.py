@@ -1,4 +1,4 @@
-"""Whether the cost of a run grows with the number of runs: a night of 3,600 fake runs of 0.1 s, by tenths of the night."""
+"""Whether the cost of a run grows with their number: a night of 3,600 fake runs of 0.1 s, by tenths of the night."""
 
 from __future__ import annotations
 
