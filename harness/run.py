@@ -63,6 +63,8 @@ READY_POLL_S = 0.01
 """How often to look whether the sampler is ready; only before the launch, when nothing is measured yet."""
 FIRST_STATUS_S = 1.0
 """How long to wait for the sampler's first words, which hold the start temperature, once it is ready."""
+SAMPLER_STOP_S = 10.0
+"""How long the sampler may take over its last readings and its summary before it is ended by force."""
 STDERR_TAIL_B = 1 << 16
 """How much of the end of a workload's standard error is searched for what killed it."""
 OVERDUE_S = 60.0
@@ -128,10 +130,12 @@ class _Attempt:
                     kept.child.end(self.order.grace_s + OVERDUE_S)
                 kept.close()
         if self.sidecar is not None:
-            self.sidecar.stop()
+            self.sidecar.stop(SAMPLER_STOP_S)
             self.sidecar.close()
         if self.sealing is not None:
             self.sealing.close()
+        self.watch.close()
+        self.watch, self.settling = Watch(self.stop, self._notice, self._glance), True
         with contextlib.suppress(NightwattError, OSError):  # the fault that brought us here is the one to tell
             for _ in self._clean_up():
                 pass
@@ -234,7 +238,7 @@ class _Attempt:
             course.window = find_window(course.marks, self.order.window, begin_ns, end_ns)
         if sidecar is not None:
             self.watch.forget(sidecar.child)
-            sidecar.stop()
+            sidecar.stop(SAMPLER_STOP_S)
         yield from self._clean_up()
         if self.sealing is not None:
             sealing = self.sealing

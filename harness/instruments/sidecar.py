@@ -13,9 +13,6 @@ from harness.child import Child, tail_of
 from harness.errors import ExitCode, RunFault, SensorMissing
 from harness.instruments.instrument import Instrument, StatusLine
 
-STOP_S = 10.0
-"""How long an instrument may take over its last readings and its summary before it is ended by force."""
-
 
 class Sidecar:
     """One running instrument."""
@@ -88,8 +85,8 @@ class Sidecar:
         silent_s = now_s - self._heard_s
         return f"{name} has said nothing for {silent_s:.1f} s" if silent_s > self.instrument.silence_s else ""
 
-    def stop(self, patience_s: float = STOP_S) -> int | None:
-        """Ask it to end and wait; returns its exit code (None: it hangs)."""
+    def stop(self, patience_s: float) -> int | None:
+        """Ask it to end and wait, after ``patience_s`` use force; returns its exit code (None: it hangs)."""
         code = self.child.end(patience_s)
         self.listen()
         return code
