@@ -1,0 +1,83 @@
+"""Energy against accuracy: every run, and the mean of each configuration with its intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from analysis.figures.runs import order_of
+from analysis.figures.style import DOUBLE_IN, SINGLE_IN, canvas, finish, looks, styled
+from analysis.labels import labels
+from analysis.numbers import scale
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from analysis.findings import Group
+
+_WITH_RUNS = 8
+"""Up to so many configurations show every run; of more only the means are drawn."""
+
+
+@styled
+def accuracy(
+    runs: pd.DataFrame,
+    groups: Sequence[Group],
+    *,
+    metric: str = "accuracy",
+    quantity: str = "energy",
+    unit: str = "J",
+    configurations: Sequence[str] = (),
+    stamp: str = "",
+) -> Figure:
+    """``runs.accuracy`` against ``runs.value`` (in ``unit``): less energy is left, a larger metric is up.
+
+    ``runs``: configuration, value, accuracy, state; runs of the headline are drawn. ``groups`` give each
+    configuration's means with their intervals; one without an interval is drawn without bars.
+    """
+    rows = runs[(runs["state"] == "headline") & np.isfinite(runs["value"]) & np.isfinite(runs["accuracy"])]
+    names = order_of(rows, configurations)
+    factor, shown_unit = scale(rows["value"], unit)
+    few = len(names) <= _WITH_RUNS
+    figure = canvas(SINGLE_IN if len(names) <= 4 else DOUBLE_IN, 2.6 if few else 3.6)
+    axes = figure.add_subplot()
+    of = looks(names)
+    shown = labels(names, width=36 if len(names) <= 12 else 30, lines=2 if few else 1)
+    by_name = {group.configuration: group for group in groups}
+    for name in names:
+        mine = rows[rows["configuration"] == name]
+        x, y = mine["value"].to_numpy(dtype=float) / factor, mine["accuracy"].to_numpy(dtype=float)
+        look = of[name]
+        if few:
+            axes.plot(x, y, look.marker, ms=2.4, mfc=look.colour, mec="none", alpha=0.45, zorder=2)
+        _bars(axes, by_name.get(name), metric, factor, look.colour)
+        axes.plot([x.mean()], [y.mean()], look.marker, ms=6, mfc=look.colour, mec="white", mew=0.6, zorder=5)
+    axes.set_xlabel(f"{quantity}, {shown_unit}")
+    axes.set_ylabel(metric)
+    axes.grid()
+    handles = [
+        Line2D([], [], ls="none", marker=of[name].marker, color=of[name].colour, ms=5, label=shown[name])
+        for name in names
+    ]
+    said = "Large marks: means of the headline's runs, bars: their intervals, each for itself."
+    small = " Small marks: runs." if few else ""
+    return finish(figure, legend=handles, notes=[f"{said}{small} The axes do not begin at zero."], stamp=stamp)
+
+
+def _bars(axes: Axes, group: Group | None, metric: str, factor: float, colour: str) -> None:
+    """The intervals of a group's mean energy and mean metric, as a cross."""
+    if group is None or metric not in group.metrics:
+        return
+    energy, score = group.mean, group.metrics[metric]
+    if energy.value is None or score.value is None:
+        return
+    line: dict[str, Any] = {"color": colour, "lw": 1.0, "zorder": 4}
+    if energy.low is not None and energy.high is not None:
+        axes.plot([energy.low / factor, energy.high / factor], [score.value] * 2, **line)
+    if score.low is not None and score.high is not None:
+        axes.plot([energy.value / factor] * 2, [score.low, score.high], **line)

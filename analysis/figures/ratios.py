@@ -1,0 +1,155 @@
+"""Ratios with their intervals: a forest plot of every comparison, or of its split into mean power and duration."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from analysis.figures.style import (
+    DOUBLE_IN,
+    FAINT,
+    INK,
+    PALETTE,
+    SMALL_PT,
+    canvas,
+    finish,
+    styled,
+)
+from analysis.labels import labels, visible
+from analysis.numbers import estimate
+
+if TYPE_CHECKING:
+    from analysis.findings import Comparison, Estimate
+
+MOST = 45
+"""So many comparisons at most are drawn; the tables have them all."""
+_TWO_LINES = 12
+
+
+@styled
+def ratios(comparisons: Sequence[Comparison], *, quantity: str = "energy", stamp: str = "") -> Figure:
+    """A forest plot: for each comparison the ratio with its interval, and below it the same with all runs.
+
+    Takes 1 to n comparisons; of more than ``MOST`` those with the first one's baseline, or else the first ``MOST``.
+    A comparison without a ratio keeps its line and says so.
+    """
+    shown, note = _chosen(comparisons)
+    figure, axes, texts = _rows(shown, 1)
+    panel = axes[0]
+    for place, comparison in enumerate(shown):
+        _estimate(panel, comparison.ratio, place - 0.12, colour=PALETTE[0], hollow=False)
+        _estimate(panel, comparison.ratio_all, place + 0.2, colour=FAINT, hollow=True)
+        texts.text(0.0, place, _words(comparison), va="center", fontsize=SMALL_PT, linespacing=1.2)
+    _reference(panel, shown)
+    panel.set_xlabel(f"{quantity}: configuration / baseline")
+    level = _level(comparison.ratio for comparison in shown)
+    legend = [
+        _handle(PALETTE[0], f"ratio, {level} % interval" if level else "ratio", hollow=False),
+        _handle(FAINT, "the same with all runs (no outlier removed)", hollow=True),
+    ]
+    said = f"Left of 1 the configuration uses less than its baseline. {_baseline(shown)} {note}"
+    return finish(figure, legend=legend, notes=[said], stamp=stamp)
+
+
+@styled
+def decomposition(comparisons: Sequence[Comparison], *, stamp: str = "") -> Figure:
+    """Energy ratio = mean power ratio x duration ratio: three panels with one scale, one line a comparison."""
+    chosen, note = _chosen([item for item in comparisons if item.power_ratio and item.duration_ratio])
+    figure, axes, _ = _rows(chosen, 3)
+    for place, comparison in enumerate(chosen):
+        parts = (comparison.ratio, comparison.power_ratio, comparison.duration_ratio)
+        for panel, item, colour in zip(axes, parts, PALETTE, strict=False):
+            if item is not None:
+                _estimate(panel, item, place, colour=colour, hollow=False)
+    for panel, title in zip(axes, ("energy", "= mean power", "× duration"), strict=True):
+        panel.set_title(title)
+        panel.set_xlabel("ratio")
+        _reference(panel, chosen)
+    level = _level(comparison.ratio for comparison in chosen)
+    said = f"Bars: {level} % intervals, each for itself." if level else ""
+    text = f"Configuration / baseline; the three panels have one scale. {said} {_baseline(chosen)} {note}"
+    return finish(figure, notes=[text], stamp=stamp)
+
+
+def _chosen(comparisons: Sequence[Comparison]) -> tuple[list[Comparison], str]:
+    if len(comparisons) <= MOST:
+        return list(comparisons), ""
+    baseline = comparisons[0].baseline
+    same = [item for item in comparisons if item.baseline == baseline][:MOST]
+    return same, f"{len(same)} of {len(comparisons)} comparisons are drawn; the table has them all."
+
+
+def _rows(comparisons: Sequence[Comparison], panels: int) -> tuple[Figure, list[Axes], Axes]:
+    """A line for each comparison, named at the left; ``panels`` panels, then room for text where there is one."""
+    two = len(comparisons) <= _TWO_LINES
+    figure = canvas(DOUBLE_IN, 0.55 + (0.36 if two else 0.185) * max(1, len(comparisons)) + (0.15 if panels > 1 else 0))
+    widths = [1.0] * panels if panels > 1 else [1.0, 0.44]
+    axes: list[Axes] = list(figure.subplots(1, len(widths), sharey=True, sharex=False, width_ratios=widths))
+    if panels > 1:
+        for panel in axes[1:]:
+            panel.sharex(axes[0])
+    axes[0].set_yticks(range(len(comparisons)), _names(comparisons, two))
+    axes[0].set_ylim(max(1, len(comparisons)) - 0.4, -0.6)
+    for panel in axes:
+        panel.tick_params(axis="y", length=0)
+        panel.grid(axis="x")
+    texts = axes[-1]
+    if panels == 1:
+        texts.set_axis_off()
+        texts.set_xlim(0, 1)
+        axes = axes[:1]
+    return figure, axes, texts
+
+
+def _names(comparisons: Sequence[Comparison], two: bool) -> list[str]:
+    """Row names; where all have one baseline and lines are scarce, the baseline is named only once, in the first."""
+    one = labels([name for item in comparisons for name in (item.configuration, item.baseline)], width=34, lines=1)
+    if two:
+        return [f"{one[item.configuration]}\n/ {one[item.baseline]}" for item in comparisons]
+    same = len({item.baseline for item in comparisons}) == 1
+    return [
+        one[item.configuration] + (f" / {one[item.baseline]}" if not same else " / baseline") for item in comparisons
+    ]
+
+
+def _baseline(comparisons: Sequence[Comparison]) -> str:
+    names = {item.baseline for item in comparisons}
+    return f"Baseline: {visible(names.pop())}." if len(names) == 1 and len(comparisons) > _TWO_LINES else ""
+
+
+def _words(comparison: Comparison) -> str:
+    if comparison.ratio.value is None:
+        return "cannot be told"
+    return f"{estimate(comparison.ratio)}  n = {comparison.ratio.n}"
+
+
+def _estimate(axes: Axes, item: Estimate, place: float, *, colour: str, hollow: bool) -> None:
+    if item.value is None:
+        return
+    if item.low is not None and item.high is not None:
+        axes.plot([item.low, item.high], [place, place], color=colour, lw=0.9 if hollow else 1.5, zorder=3)
+    face = "white" if hollow else colour
+    axes.plot([item.value], [place], "o", ms=3.2 if hollow else 4.2, mfc=face, mec=colour, mew=0.9, zorder=4)
+
+
+def _reference(axes: Axes, comparisons: Sequence[Comparison]) -> None:
+    axes.axvline(1.0, color=INK, lw=0.8, zorder=1)
+    values = [value for item in comparisons for value in (item.ratio.value, item.ratio.low, item.ratio.high) if value]
+    if not values:
+        axes.set_xlim(0.9, 1.1)
+        axes.set_xticks([1.0])
+    axes.margins(x=0.04)
+
+
+def _level(items: Any) -> str:
+    found = {item.level for item in items if item.level is not None}
+    return f"{100 * found.pop():g}" if len(found) == 1 else ""
+
+
+def _handle(colour: str, text: str, *, hollow: bool) -> Line2D:
+    face = "white" if hollow else colour
+    return Line2D([], [], color=colour, marker="o", ms=3.5, mfc=face, mec=colour, mew=0.9, lw=1.2, label=text)

@@ -1,0 +1,269 @@
+"""One look for every figure: one font, the sizes that journals take, colours that colour-blind readers tell apart.
+
+matplotlib lives in this folder only, without pyplot: a figure is an object that nobody else holds, drawn by Agg.
+Colours: M. Okabe and K. Ito, "Color Universal Design" (2008), the yellow left out (too pale for lines on white).
+"""
+
+from __future__ import annotations
+
+import functools
+import textwrap
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ParamSpec
+
+import matplotlib.style
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.ticker import MaxNLocator
+
+from analysis.labels import labels
+
+P = ParamSpec("P")
+
+SINGLE_IN = 3.5
+"""Width of a journal's column, inches."""
+DOUBLE_IN = 7.2
+"""Width of a journal's page of two columns, inches."""
+TALLEST_IN = 9.4
+"""Height of a journal's page, inches."""
+FORMATS = ("svg", "pdf", "png")
+
+INK = "#222222"
+SOFT = "#555555"
+FAINT = "#8a8a8a"
+GRID = "#dddddd"
+WARNING = "#D55E00"
+PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+MARKERS = ("o", "s", "^", "v", "P", "X", "h", "p")
+DASHES: tuple[Any, ...] = ("-", (0, (4, 1.5)), (0, (1, 1)), (0, (5, 1, 1, 1)), (0, (2, 1)), (0, (6, 2)), (0, (3, 3)))
+
+FONT_PT = 8.0
+SMALL_PT = 6.5
+TINY_PT = 5.5
+_LINE_IN = SMALL_PT * 1.3 / 72
+_CHARACTERS_PER_INCH = 72 / (SMALL_PT * 0.54)
+"""Of a note in running words, which has many narrow letters."""
+_PNG_DPI = 200
+_PANEL_MARGINS_IN = (0.52, 0.06, 0.4, 0.26)
+"""Left, right, bottom, top of small panels, which are laid out without measuring."""
+
+_STYLE: Mapping[str, Any] = {
+    "font.family": ["DejaVu Sans"],  # it ships with matplotlib: the same letters, and so the same bytes, everywhere
+    "font.size": FONT_PT,
+    "axes.titlesize": FONT_PT,
+    "axes.labelsize": FONT_PT,
+    "xtick.labelsize": FONT_PT - 1,
+    "ytick.labelsize": FONT_PT - 1,
+    "legend.fontsize": FONT_PT - 1,
+    "figure.titlesize": FONT_PT,
+    "text.color": INK,
+    "axes.labelcolor": INK,
+    "axes.edgecolor": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "axes.linewidth": 0.6,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "lines.linewidth": 1.1,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "grid.color": GRID,
+    "grid.linewidth": 0.5,
+    "legend.frameon": False,
+    "legend.handlelength": 1.8,
+    "legend.columnspacing": 1.2,
+    "axes.formatter.useoffset": False,
+    "text.parse_math": False,  # a name with two dollar signs is a name, not a formula
+    "path.simplify_threshold": 0.3,
+    "figure.constrained_layout.h_pad": 0.03,
+    "figure.constrained_layout.w_pad": 0.03,
+    "svg.fonttype": "path",
+    "svg.hashsalt": "nightwatt",
+    "pdf.fonttype": 42,
+}
+_METADATA: Mapping[str, Mapping[str, Any]] = {
+    "svg": {"Date": None, "Creator": "nightwatt"},
+    "pdf": {"CreationDate": None, "Creator": "nightwatt", "Producer": None},
+    "png": {"Software": None},
+}
+
+
+@dataclass(frozen=True)
+class Look:
+    """How one configuration is drawn wherever it is drawn."""
+
+    colour: str
+    marker: str
+    dash: Any
+
+
+def look(index: int) -> Look:
+    """The look of the ``index``-th configuration; 7 colours, then the same ones with other markers and dashes."""
+    turn = index // len(PALETTE)
+    hue = index % len(PALETTE)
+    return Look(PALETTE[hue], MARKERS[(hue + turn) % len(MARKERS)], DASHES[turn % len(DASHES)])
+
+
+def looks(configurations: Sequence[str]) -> dict[str, Look]:
+    """The look of each configuration, in the plan's order."""
+    return {name: look(index) for index, name in enumerate(configurations)}
+
+
+@contextmanager
+def _style() -> Iterator[None]:
+    """Our style over matplotlib's defaults, whatever the user's own settings are."""
+    with matplotlib.style.context(["default", dict(_STYLE)]), warnings.catch_warnings():
+        # A name in a script that the font lacks is drawn as boxes; the tables beside the figure have it whole.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        yield
+
+
+def styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
+    """Draw in our style and lay the figure out once, so that each format that is saved of it looks the same."""
+
+    @functools.wraps(draw)
+    def wrapper(*args: P.args, **kwargs: P.kwargs) -> Figure:
+        with _style():
+            figure = draw(*args, **kwargs)
+            if figure.get_layout_engine() is not None:
+                figure.draw_without_rendering()
+                figure.set_layout_engine("none")
+            return figure
+
+    return wrapper
+
+
+def canvas(width_in: float, height_in: float, *, measured: bool = True) -> Figure:
+    """An empty figure whose axes will share ``height_in``; ``finish`` adds what stands above and below them.
+
+    ``measured``: margins follow the labels; else they are those of small panels, known beforehand.
+    """
+    size = (width_in, min(height_in, TALLEST_IN))
+    figure = Figure(figsize=size, layout="constrained" if measured else None)
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def finish(
+    figure: Figure,
+    *,
+    legend: Sequence[Any] = (),
+    notes: Sequence[str] = (),
+    stamp: str = "",
+    most_columns: int = 6,
+) -> Figure:
+    """Put ``stamp`` (REHEARSAL; modelled, not measured) above the axes, one legend and then ``notes`` below them.
+
+    The figure grows by what they need, so that the axes keep their height. Nothing shares a line with anything else.
+    """
+    width_in, height_in = figure.get_size_inches()
+    in_a_line = int(width_in * _CHARACTERS_PER_INCH)
+    below = [line for note in notes for line in textwrap.wrap(note, in_a_line)]
+    above = textwrap.wrap(stamp, int(in_a_line * 0.8))
+    notes_in = len(below) * _LINE_IN + (0.08 if below else 0.0)
+    stamp_in = len(above) * _LINE_IN * 1.2 + (0.06 if above else 0.0)
+    columns, legend_in = _legend_size(legend, width_in, most_columns)
+    whole_in = height_in + notes_in + stamp_in + legend_in
+    figure.set_size_inches(width_in, whole_in)
+    under_in = notes_in + legend_in
+    layout = figure.get_layout_engine()
+    if isinstance(layout, ConstrainedLayoutEngine):
+        layout.set(rect=(0, under_in / whole_in, 1, height_in / whole_in))
+    else:
+        left_in, right_in, bottom_in, top_in = _PANEL_MARGINS_IN
+        figure.subplots_adjust(
+            left=left_in / width_in,
+            right=1 - right_in / width_in,
+            bottom=(under_in + bottom_in) / whole_in,
+            top=1 - (stamp_in + top_in) / whole_in,
+        )
+    margin = 0.04 / width_in
+    small: dict[str, Any] = {"fontsize": SMALL_PT, "linespacing": 1.3}
+    if below:
+        figure.text(margin, 0.03 / whole_in, "\n".join(below), color=SOFT, va="bottom", **small)
+    if above:
+        bold: dict[str, Any] = {"color": WARNING, "fontweight": "bold"}
+        figure.text(1 - margin, 1 - 0.03 / whole_in, "\n".join(above), ha="right", va="top", **bold, **small)
+    if legend:
+        figure.legend(
+            handles=list(legend),
+            loc="upper center",
+            bbox_to_anchor=(0.5, under_in / whole_in),
+            borderaxespad=0.0,
+            ncols=columns,
+        )
+    return figure
+
+
+def _legend_size(legend: Sequence[Any], width_in: float, most_columns: int) -> tuple[int, float]:
+    """Columns and height of a legend: as many columns as its longest entry leaves room for."""
+    if not legend:
+        return 1, 0.0
+    texts = [str(handle.get_label()).split("\n") for handle in legend]
+    entry_in = max(len(line) for text in texts for line in text) / characters_per_inch(FONT_PT - 1) + 0.5
+    columns = max(1, min(most_columns, len(legend), int(width_in / entry_in)))
+    rows = -(-len(legend) // columns)
+    # Entries fill column by column; a row is as high as its highest entry.
+    lines = sum(max(len(text) for text in texts[row::rows]) for row in range(rows))
+    return columns, (lines * 1.2 + (rows - 1) * 0.5 + 0.8) * (FONT_PT - 1) / 72 + 0.04
+
+
+def characters_per_inch(size_pt: float) -> float:
+    """How many letters of this size fit into an inch; a letter of DejaVu Sans is some 0.58 of its size wide."""
+    return 72 / (size_pt * 0.58)
+
+
+def small_panels(names: Sequence[str]) -> tuple[Figure, list[Axes]]:
+    """A page-wide figure of small panels with shared axes, each with its name above it, rows filled first."""
+    count = len(names)
+    columns = count if count <= 3 else 3 if count <= 9 else 4 if count <= 16 else 5
+    rows = -(-count // columns)
+    lines = 1 if rows > 6 else 2
+    letters = int((DOUBLE_IN - 0.6) / columns * characters_per_inch(SMALL_PT - 0.5)) - 1
+    titles = list(labels(names, width=letters, lines=lines).values())
+    # Measuring the labels of 45 panels takes seconds.
+    figure = canvas(DOUBLE_IN, 0.5 + (0.84 if rows > 6 else 1.2) * rows, measured=False)
+    spacing = {"hspace": 0.24 + 0.12 * lines, "wspace": 0.07}
+    axes = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False, gridspec_kw=spacing)
+    panels: list[Axes] = list(axes.flat)
+    for place, panel in enumerate(panels):
+        if place >= count:
+            panel.set_axis_off()
+            continue
+        panel.set_title(titles[place], fontsize=SMALL_PT - 0.5, pad=2.5, loc="left", linespacing=1.0)
+        panel.tick_params(labelsize=TINY_PT + 0.5, length=2)
+        # A column that ends a row early carries its own scale.
+        panel.xaxis.set_tick_params(labelbottom=place + columns >= count)
+    return figure, panels[:count]
+
+
+def whole_numbers(axes: Axes) -> None:
+    """Ticks of the horizontal axis at whole numbers only: blocks, epochs."""
+    axes.xaxis.set_major_locator(MaxNLocator(nbins="auto", integer=True))
+
+
+def outer_labels(panels: Sequence[Axes], below: str, aside: str) -> None:
+    """Name the shared axes of small panels once: under the middle of the last row, beside the first column's."""
+    spec = [item for panel in panels if (item := panel.get_subplotspec()) is not None]
+    last = max(item.rowspan.start for item in spec)
+    bottom = [panel for panel, item in zip(panels, spec, strict=True) if item.rowspan.start == last]
+    left = [panel for panel, item in zip(panels, spec, strict=True) if item.colspan.start == 0]
+    bottom[(len(bottom) - 1) // 2].set_xlabel(below)
+    left[len(left) // 2].set_ylabel(aside)
+
+
+def save(figure: Figure, folder: Path, stem: str) -> dict[str, Path]:
+    """Write ``figure`` as SVG, PDF and PNG below ``folder``: the same figure gives the same bytes, without dates."""
+    paths: dict[str, Path] = {}
+    with _style():
+        for suffix in FORMATS:
+            paths[suffix] = folder / f"{stem}.{suffix}"
+            figure.savefig(paths[suffix], format=suffix, dpi=_PNG_DPI, metadata=dict(_METADATA[suffix]))
+    return paths
