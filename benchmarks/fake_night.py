@@ -20,7 +20,6 @@ window = "train"
 arm = ["a", "b"]
 [design]
 blocks = {blocks}
-labels = ["arm"]
 [sensors.simulated]
 interval_ms = {interval_ms}
 """

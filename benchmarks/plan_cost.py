@@ -20,7 +20,6 @@ command = ["{python}", "{workloads}/fake.py", "--note", "{arm}"]
 arm = ["a", "b"]
 [design]
 blocks = 5000
-labels = ["arm"]
 [sensors.simulated]
 """
 
