@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -48,7 +48,6 @@ class Course:
     """Why an instrument counts as lost."""
     decision: Decision | None = None
     """Of the cool-down's gate, the last one."""
-    start_temperature_C: Mapping[str, float] = field(default_factory=dict)
     cleanup_fault: str = ""
     ending: Ending | None = None
     """None: the workload was never launched."""
@@ -94,7 +93,7 @@ def record_of(order: RunOrder, course: Course, folder: Path) -> RunRecord:
     """The record of an attempt that is over, with its verdicts; ``folder`` holds what its sampler left."""
     ending, sampler, clocks = course.ending or Ending("told"), read_sampler(folder), read_clocks(folder / CLOCKS_CSV)
     status, reason = _status(course)
-    samples = course.samples or {"rows": 0, "torn_B": 0}
+    samples = course.samples or {"rows": 0, "torn_B": 0, "channels": {}}
     gap_s = None
     if ending.launched_ns is not None and order.previous_end_ns is not None:
         gap_s = (ending.launched_ns - order.previous_end_ns) / 1e9
@@ -128,7 +127,7 @@ def record_of(order: RunOrder, course: Course, folder: Path) -> RunRecord:
         sampler=sampler.cost,
         sensors=sampler.sensors,
         resources=ending.rusage,
-        start_temperature_C=course.start_temperature_C,
+        start_temperature_C=_start_temperature_C(sampler.channels, samples["channels"]) if ending.launched_ns else {},
         gap_s=gap_s,
         command=order.command,
         rehearsal=order.rehearsal,
@@ -152,6 +151,15 @@ def record_of(order: RunOrder, course: Course, folder: Path) -> RunRecord:
     )
     verdicts = judge(record, evidence)
     return replace(record, verdicts=verdicts, validity=validity_of(status, verdicts, order.discarded))
+
+
+def _start_temperature_C(channels: Sequence[Channel], tallies: Mapping[str, Any]) -> dict[str, float]:
+    """By domain, the last temperature that was read before the launch."""
+    return {
+        channel.domain: tallies[channel.name]["start"]
+        for channel in channels
+        if channel.name == f"{channel.domain}.temperature_C" and tallies.get(channel.name, {}).get("start") is not None
+    }
 
 
 def _status(course: Course) -> tuple[Status, str]:

@@ -62,7 +62,7 @@ __all__ = ["RunOrder", "execute", "set_aside"]
 READY_POLL_S = 0.01
 """How often to look whether the sampler is ready; only before the launch, when nothing is measured yet."""
 FIRST_STATUS_S = 1.0
-"""How long to wait for the sampler's first words, which hold the start temperature, once it is ready."""
+"""How long to wait for the sampler's first words once it is ready, where a gate looks at the temperature in them."""
 SAMPLER_STOP_S = 10.0
 """How long the sampler may take over its last readings and its summary before it is ended by force."""
 STDERR_TAIL_B = 1 << 16
@@ -172,8 +172,12 @@ class _Attempt:
             self.recording = True
 
     def _sampler_records(self) -> bool:
+        """Whether the attempt can go on; a gate that looks at temperatures needs the sampler's first words too."""
         assert self.sidecar is not None
-        return self.course.cut is not None or (self.sidecar.ready() and self.sidecar.has_spoken(FIRST_STATUS_S))
+        if self.course.cut is not None or not self.sidecar.ready():
+            return self.course.cut is not None
+        looks_at_temperature = self.order.cooldown is not None and self.order.cooldown.until == "temperature"
+        return not looks_at_temperature or self.sidecar.has_spoken(FIRST_STATUS_S)
 
     def _cool_down(self, cooldown: Cooldown) -> Iterator[Event]:
         origin_ns = self.course.started_ns if self.order.previous_end_ns is None else self.order.previous_end_ns
@@ -205,7 +209,6 @@ class _Attempt:
         if workload.gone():
             workload.ending(0)  # raises: it has launched nothing
         yield StageStarted(self.run, "workload")
-        self.course.start_temperature_C = self._temperature_C()
         overdue_s = time.monotonic() + self.order.timeout_s + self.order.grace_s + OVERDUE_S
 
         def over() -> bool:
@@ -242,7 +245,7 @@ class _Attempt:
         yield from self._clean_up()
         if self.sealing is not None:
             sealing = self.sealing
-            sealing.go(course.window)
+            sealing.go(course.window, course.ending.launched_ns if course.ending is not None else None)
             self.watch.hear(sealing.child, sealing.listen)
             yield from self.watch.until("settle", lambda: sealing.child.exit_code is not None)
             self.watch.forget(sealing.child)

@@ -7,7 +7,8 @@ ordered the sealing removes it when the record is safe. Prints one JSON object: 
 holds.
 
 With ``--wait`` everything is imported first and the work begins with a line on standard input, ``{"begin_ns": …,
-"end_ns": …}``: the window over which the judge wants to know gaps and means. End-of-file instead ends it, undone.
+"end_ns": …, "launched_ns": …}``: the window over which the judge wants to know gaps and means, and the moment at which
+start values are wanted; each may be left out. End-of-file instead ends it, undone.
 """
 
 from __future__ import annotations
@@ -40,9 +41,18 @@ SCHEMA = pa.schema(
 _READING = re.compile(rb"-?\d{1,18},[^,\r\n\0]+,[-+]?(?:\d+\.?\d*(?:e[-+]?\d+)?|inf|nan)")
 
 
+@dataclass(frozen=True)
+class Interest:
+    """Over which window [begin_ns, end_ns] gaps and means are told, and at which moment the start value."""
+
+    begin_ns: int = 0
+    end_ns: int = 2**62
+    launched_ns: int = 0
+
+
 @dataclass
 class ChannelTally:
-    """What one channel holds, taken in chunk by chunk; the window is [begin_ns, end_ns]."""
+    """What one channel holds, taken in chunk by chunk."""
 
     n: int = 0
     first_ns: int = 0
@@ -63,10 +73,13 @@ class ChannelTally:
     window_last: float | None = None
     window_gap_s: float = 0.0
     """Longest time between two stamps that reaches into the window."""
+    start: float | None = None
+    """The last value up to the launch, or the first after it where there is none."""
     _last_value: float = 0.0
 
-    def take(self, t_ns: npt.NDArray[np.int64], value: npt.NDArray[np.float64], begin_ns: int, end_ns: int) -> None:
+    def take(self, t_ns: npt.NDArray[np.int64], value: npt.NDArray[np.float64], interest: Interest) -> None:
         """Take in the next rows of this channel, in file order."""
+        begin_ns, end_ns = interest.begin_ns, interest.end_ns
         if self.n:
             t_ns, value = np.append(self.last_ns, t_ns), np.append(self._last_value, value)
         else:
@@ -87,6 +100,11 @@ class ChannelTally:
         self.total += float(value.sum())
         self.minimum = min(self.minimum, float(value.min(initial=float("inf"))))
         self.maximum = max(self.maximum, float(value.max(initial=float("-inf"))))
+        before = value[t_ns <= interest.launched_ns]
+        if len(before):
+            self.start = float(before[-1])
+        elif self.start is None and len(value):
+            self.start = float(value[0])
         inside = value[(t_ns >= begin_ns) & (t_ns <= end_ns)]
         if len(inside):
             self.window_first = float(inside[0]) if self.window_first is None else self.window_first
@@ -115,6 +133,7 @@ class ChannelTally:
             "window_first": self.window_first,
             "window_last": self.window_last,
             "window_gap_s": self.window_gap_s,
+            "start": self.start,
         }
 
 
@@ -141,7 +160,7 @@ class Fingerprint:
         return (self.rows, self.by_channel) == (other.rows, other.by_channel) and bool((self.sums == other.sums).all())
 
 
-def seal(folder: Path, begin_ns: int = 0, end_ns: int = 2**62) -> dict[str, Any]:
+def seal(folder: Path, interest: Interest | None = None) -> dict[str, Any]:
     """Seal ``folder``'s samples and return the summary; raises OSError when the result is not safely on disk."""
     tallies: dict[str, ChannelTally] = {}
     written, read_back = Fingerprint(), Fingerprint()
@@ -157,7 +176,7 @@ def seal(folder: Path, begin_ns: int = 0, end_ns: int = 2**62) -> dict[str, Any]
                     rows = _columns(table)
                     writer.write_table(table)
                     written.take(rows)
-                    _tally(tallies, rows, begin_ns, end_ns)
+                    _tally(tallies, rows, interest or Interest())
             sink.flush()
             os.fsync(sink.fileno())
         with pyarrow.parquet.ParquetFile(aside) as file:
@@ -207,14 +226,14 @@ def _view(array: pa.Array, dtype: type[np.generic]) -> npt.NDArray[Any]:
     return np.frombuffer(array.buffers()[1], dtype=dtype)[array.offset : array.offset + len(array)]
 
 
-def _tally(tallies: dict[str, ChannelTally], rows: Columns, begin_ns: int, end_ns: int) -> None:
+def _tally(tallies: dict[str, ChannelTally], rows: Columns, interest: Interest) -> None:
     if not rows.names:
         return
     order = np.argsort(rows.codes, kind="stable")
     bounds = np.cumsum(np.bincount(rows.codes, minlength=len(rows.names)))
     for name, places in zip(rows.names, np.split(order, bounds[:-1]), strict=True):
         if len(places):
-            tallies.setdefault(name, ChannelTally()).take(rows.t_ns[places], rows.value[places], begin_ns, end_ns)
+            tallies.setdefault(name, ChannelTally()).take(rows.t_ns[places], rows.value[places], interest)
 
 
 def _tables(folder: Path, facts: dict[str, int]) -> Iterator[pa.Table]:
@@ -265,14 +284,14 @@ def _is_text(line: bytes) -> bool:
 def main() -> int:
     """Seal the folder named on the command line."""
     folder = Path(sys.argv[1])
-    window: dict[str, int] = {}
+    interest = Interest()
     if "--wait" in sys.argv[2:]:
         order = sys.stdin.readline()
         if not order.strip():
             return 1
-        window = json.loads(order)
+        interest = Interest(**json.loads(order))
     try:
-        summary = seal(folder, **window)
+        summary = seal(folder, interest)
     except (OSError, pa.ArrowException) as error:
         print(f"{folder / SAMPLES_CSV} could not be sealed, it is kept: {error}", file=sys.stderr)
         return 1

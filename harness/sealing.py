@@ -21,9 +21,11 @@ class Sealing:
         self.child = Child((sys.executable, "-P", "-m", "harness.seal", str(folder), "--wait"), self.stderr)
         self._lines: list[bytes] = []
 
-    def go(self, window: Phase | None) -> None:
-        """Seal now; gaps and means are told over the window."""
+    def go(self, window: Phase | None, launched_ns: int | None) -> None:
+        """Seal now; gaps and means are told over the window, start values at the launch."""
         body = {} if window is None else {"begin_ns": window.begin_ns, "end_ns": window.end_ns}
+        if launched_ns is not None:
+            body["launched_ns"] = launched_ns
         self.child.tell(json.dumps(body).encode() + b"\n")
 
     def listen(self) -> None:

@@ -50,6 +50,12 @@ if wish.get("never_ready"):
     time.sleep(60)
 temperatures_C = wish.get("temperatures_C", [40.0])
 rows, begin_s, next_status_s = 0, time.monotonic(), 0.0
+
+
+def temperature_C(now_s):
+    return temperatures_C[min(int((now_s - begin_s) / 0.1), len(temperatures_C) - 1)]
+
+
 say(temperatures_C[0])
 write_report()
 with open(folder / "samples.csv", "w", buffering=1) as samples, open(folder / "clocks.csv", "w", buffering=1) as clocks:
@@ -57,11 +63,12 @@ with open(folder / "samples.csv", "w", buffering=1) as samples, open(folder / "c
         now_s = time.monotonic()
         silent = (folder / "marks.jsonl").stat().st_size and wish.get("silent_after_marks")
         if not silent and not wish.get("gap_s", 0) > now_s - begin_s - 0.2 > 0:
-            samples.write(f"{time.monotonic_ns()},gpu0.power_W,100.0\n{time.monotonic_ns()},gpu0.temperature_C,40.0\n")
+            t_ns, degrees = time.monotonic_ns(), temperature_C(now_s)
+            samples.write(f"{t_ns},gpu0.power_W,100.0\n{t_ns},gpu0.temperature_C,{degrees}\n")
             rows += 2
         clocks.write(f"{time.monotonic_ns()},{time.time_ns()},{time.clock_gettime_ns(time.CLOCK_BOOTTIME)}\n")
         if now_s > next_status_s and not silent:
-            say(temperatures_C[min(int((now_s - begin_s) / 0.1), len(temperatures_C) - 1)])
+            say(temperature_C(now_s))
             next_status_s = now_s + 0.05
     time.sleep(0.03)  # the last readings
     samples.write(f"{time.monotonic_ns()},gpu0.power_W,100.0\n" + wish.get("torn", ""))

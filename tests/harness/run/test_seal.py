@@ -10,16 +10,16 @@ import pyarrow.parquet as pq
 import pytest
 
 import harness.seal
-from harness.seal import CHUNK_B, UNREAD_CSV, seal
+from harness.seal import CHUNK_B, UNREAD_CSV, Interest, seal
 
 ROWS = "1000,gpu0.power_W,100.5\n1000,gpu0.energy_J,5.0\n1020,gpu0.power_W,101.5\n1040,gpu0.power_W,nan\n"
 
 
 @pytest.fixture
 def sealed(tmp_path):
-    def write_and_seal(text, *window):
+    def write_and_seal(text, **interest):
         (tmp_path / "samples.csv").write_bytes(text if isinstance(text, bytes) else text.encode())
-        summary = seal(tmp_path, *window)
+        summary = seal(tmp_path, Interest(**interest))
         return summary, pq.read_table(tmp_path / "samples.parquet")
 
     return write_and_seal
@@ -90,11 +90,17 @@ def test_each_channel_is_summed_up(sealed):
 def test_gaps_and_means_are_told_over_the_window(sealed):
     stamps_s = [0, 1, 2, 5, 6, 7, 17]
     text = "".join(f"{t * 10**9},a.power_W,{10.0 * t}\n" for t in stamps_s)
-    tally = sealed(text, 3 * 10**9, 7 * 10**9)[0]["channels"]["a.power_W"]
+    tally = sealed(text, begin_ns=3 * 10**9, end_ns=7 * 10**9)[0]["channels"]["a.power_W"]
     assert (10.0, 3.0) == (tally["longest_gap_s"], tally["window_gap_s"])
     assert (3, 60.0, 50.0, 70.0, 70.0) == tuple(
         tally[f"window_{name}"] for name in ("n", "mean", "first", "last", "maximum")
     )
+
+
+@pytest.mark.parametrize(("launched_ns", "start"), [(5, 40.0), (10, 40.0), (29, 42.0), (99, 43.0)])
+def test_the_start_value_is_the_last_before_the_launch_or_the_first_of_all(sealed, launched_ns, start):
+    text = "10,a.temperature_C,40.0\n20,a.temperature_C,42.0\n30,a.temperature_C,43.0\n"
+    assert start == sealed(text, launched_ns=launched_ns)[0]["channels"]["a.temperature_C"]["start"]
 
 
 def test_steps_back_of_time_and_value_are_counted(sealed):
@@ -104,9 +110,9 @@ def test_steps_back_of_time_and_value_are_counted(sealed):
 
 def test_chunks_do_not_change_what_is_found(sealed, monkeypatch):
     text = "".join(f"{n * 1000},{'ab'[n % 2]}.power_W,{(n * 37) % 101}\n" for n in range(2000)) + "torn"
-    whole, table = sealed(text, 200_000, 900_000)
+    whole, table = sealed(text, begin_ns=200_000, end_ns=900_000, launched_ns=300_000)
     monkeypatch.setattr(harness.seal, "CHUNK_B", 1000)
-    in_chunks, same_table = sealed(text, 200_000, 900_000)
+    in_chunks, same_table = sealed(text, begin_ns=200_000, end_ns=900_000, launched_ns=300_000)
     assert CHUNK_B > len(text)
     assert whole == in_chunks
     assert table.to_pylist() == same_table.to_pylist()
