@@ -15,6 +15,7 @@ from pathlib import Path
 
 LONGEST_BACKLOG_B = 1 << 20
 """An unfinished line beyond this is dropped: whatever a child prints, memory stays bounded."""
+_READS_AT_ONCE = 16
 KILL_WAIT_S = 5.0
 """How long a killed process may take to go; one that hangs in the kernel may never."""
 
@@ -56,7 +57,9 @@ class Child:
     def lines(self) -> list[bytes]:
         """The whole lines that it has printed since the last call; ``output_open`` says whether more can come."""
         parts = [self._tail]
-        while self.output_open:
+        for _ in range(_READS_AT_ONCE):  # one that prints faster than we read must not hold us for ever
+            if not self.output_open:
+                break
             try:
                 part = os.read(self.output, 1 << 16)
             except BlockingIOError:
