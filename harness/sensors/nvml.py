@@ -1,0 +1,259 @@
+"""NVIDIA cards through NVML: the ring buffer for the trace, the energy counter as the anchor, context each second.
+
+::
+
+    open      cards found, calls tried once, ring buffers begun, the counters' ticks learnt (150 ms a card)
+    read      rings drained; each second context; each counter_s a counter reading
+    finish    the counters' ticks learnt again, then the rings' last rows
+
+Cards are named gpu0, gpu1 … by NVML's index, and known by their UUID. The home of pynvml.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from harness.errors import SensorMissing
+from harness.record import Channel, Kind, Quality
+from harness.sensors.clock import CLOCK, Clock
+from harness.sensors.nvml_card import Card
+from harness.sensors.nvml_choice import choose, text
+from harness.sensors.nvml_context import Context, Processes
+from harness.sensors.nvml_counter import Counter
+from harness.sensors.nvml_polled import PERIOD_S, Polled
+from harness.sensors.nvml_ring import Ring
+from harness.sensors.sensor import Reading, Site
+
+LONGEST_PERIOD_S = 1.0
+"""A ring buffer holds 2.4 s: drained at least each second it loses nothing to a short stall."""
+COUNTER_S = 5.0
+LAST_ROW_S = 0.03
+"""How long after its end a moment takes to be in the ring buffer."""
+
+
+def open_sensor(
+    settings: Mapping[str, Any],
+    site: Site,
+    *,
+    nvml: Any = None,
+    clock: Clock = CLOCK,
+    environment: Mapping[str, str] = os.environ,
+) -> Nvml:
+    """The cards that ``settings["devices"]`` names (all where it names none); raises SensorMissing.
+
+    ``nvml`` is the pynvml module, or one that answers like it.
+    """
+    nvml = nvml or _pynvml()
+    try:
+        nvml.nvmlInit()
+    except nvml.NVMLError as error:
+        what, remedy = _WHY_NOT.get(type(error).__name__, (f"NVML does not start: {error}", "see `nvidia-smi`"))
+        raise SensorMissing(what, remedy=remedy) from error
+    try:
+        cards = choose(nvml, settings.get("devices") or (), environment)
+        return Nvml(cards, settings, site, clock)
+    except nvml.NVMLError as error:
+        raise SensorMissing(
+            f"a card does not answer: {error}", remedy="see `nvidia-smi` and the kernel's log"
+        ) from error
+
+
+class Gpu:
+    """One card's channels."""
+
+    def __init__(self, card: Card, clock: Clock, processes: Processes, period_s: float) -> None:
+        """Try everything once; raises SensorMissing for a card that tells no power."""
+        self.card = card
+        self.trace: Ring | Polled = _trace(card, clock)
+        self.counter = _counter(card, clock)
+        self.context = Context(card, clock, processes, period_s)
+
+    @property
+    def channels(self) -> tuple[Channel, ...]:
+        """Trace, counter, context; once the counter's ticks are known."""
+        trace, domain = self.trace, self.card.domain
+        kind, refresh_s = (
+            (trace.kind, trace.refresh_s) if isinstance(trace, Polled) else (Kind.MEAN, trace.period_ns / 1e9)
+        )
+        energetic = [("power_W", "W", kind, trace.source, refresh_s)]
+        if self.counter is not None:
+            energetic.append(("energy_J", "J", Kind.COUNTER, self.counter.source, self.counter.refresh_s))
+        return (
+            *(
+                Channel(
+                    f"{domain}.{name}", unit, kind, domain, Quality.MEASURED, source, refresh_s, None, self.card.uuid
+                )
+                for name, unit, kind, source, refresh_s in energetic
+            ),
+            *self.context.channels,
+        )
+
+    def drain(self) -> list[Reading]:
+        """The trace since the last call."""
+        name = f"{self.card.domain}.power_W"
+        return [Reading(t_ns, name, power_W) for t_ns, power_W in self.trace.drain()]
+
+    def energy(self, found: Sequence[tuple[int, float]]) -> list[Reading]:
+        """Counter readings as readings."""
+        return [Reading(t_ns, f"{self.card.domain}.energy_J", energy_J) for t_ns, energy_J in found]
+
+    def summary(self) -> dict[str, Any]:
+        """What this card says of itself."""
+        counter, trace = self.counter, self.trace
+        facts: dict[str, Any] = {
+            "domain": self.card.domain,
+            "name": self.card.name,
+            "uuid": self.card.uuid,
+            "power_source": trace.source,
+            "rows": trace.rows,
+            "absent": self.context.absent,
+            "missed": dict(self.card.missed),
+        }
+        if isinstance(trace, Ring):
+            facts["ring"] = {
+                "period_s": trace.period_ns / 1e9,
+                "longest_gap_s": trace.longest_gap_ns / 1e9,
+                "unplaced": trace.unplaced,
+                "clock_steps": trace.steps,
+            }
+        if counter is not None:
+            facts["counter"] = {
+                "period_s": counter.period_ns / 1e9,
+                "bracket_s": counter.bracket_ns / 1e9,
+                "drift_s": None if counter.drift_ns is None else counter.drift_ns / 1e9,
+                "readings": counter.readings,
+                "went_back": counter.went_back,
+            }
+        return facts
+
+
+class Nvml:
+    """The sensor: all the chosen cards."""
+
+    name = "nvml"
+
+    def __init__(self, cards: Sequence[Card], settings: Mapping[str, Any], site: Site, clock: Clock) -> None:
+        self._nvml = cards[0].nvml
+        self._driver = text(self._nvml.nvmlSystemGetDriverVersion())
+        self._clock = clock
+        period_s = settings.get("interval_ms", 1000.0) / 1000
+        self._counter_ns = round(settings.get("counter_s", COUNTER_S) * 1e9)
+        processes = Processes(site.root)
+        self._gpus = [Gpu(card, clock, processes, max(period_s, LONGEST_PERIOD_S)) for card in cards]
+        polled = any(isinstance(gpu.trace, Polled) for gpu in self._gpus)
+        self.period_s = min(period_s, PERIOD_S if polled else LONGEST_PERIOD_S)
+        self._context_ns = round(max(period_s, LONGEST_PERIOD_S) * 1e9)
+        self._waiting: list[Reading] = []
+        for gpu in self._gpus:
+            if gpu.counter is not None:
+                self._waiting += gpu.energy(gpu.counter.learn())
+            self._waiting += self._drain()  # all of them: learning on many cards takes longer than a ring is deep
+        now_ns = clock.now_ns()
+        self._context_due_ns, self._counter_due_ns = now_ns, now_ns + self._counter_ns
+        self.start_ns = next((gpu.counter.clear_ns(now_ns) for gpu in self._gpus if gpu.counter is not None), 0)
+        self.channels = tuple(channel for gpu in self._gpus for channel in gpu.channels)
+
+    @property
+    def trouble(self) -> str:
+        """What fails just now."""
+        return "; ".join(gpu.card.trouble for gpu in self._gpus if gpu.card.trouble)
+
+    def read(self, now_ns: int) -> Sequence[Reading]:
+        """Rings drained; context and counters where they are due."""
+        found, self._waiting = [*self._waiting, *self._drain()], []
+        if now_ns >= self._context_due_ns:
+            self._context_due_ns = _next(self._context_due_ns, self._context_ns, now_ns)
+            found += [Reading(*item) for gpu in self._gpus for item in gpu.context.read()]
+        if now_ns >= self._counter_due_ns:
+            self._counter_due_ns = _next(self._counter_due_ns, self._counter_ns, now_ns)
+            for gpu in self._gpus:
+                if gpu.counter is not None:
+                    found += gpu.energy(gpu.counter.read())
+        return found
+
+    def finish(self, now_ns: int) -> Sequence[Reading]:
+        """The counters at a tick that is watched again, and the trace until after it."""
+        found = [*self.read(now_ns)]
+        for gpu in self._gpus:
+            if gpu.counter is not None:
+                found += gpu.energy(gpu.counter.learn_again())
+            found += self._drain()
+        settle_s = max((gpu.trace.settle_s for gpu in self._gpus if isinstance(gpu.trace, Polled)), default=LAST_ROW_S)
+        until_ns = self._clock.now_ns() + round(settle_s * 1e9)
+        while (left_ns := until_ns - self._clock.now_ns()) > 0:
+            self._clock.sleep(min(left_ns / 1e9, PERIOD_S))
+            found += self._drain()
+        return found
+
+    def summary(self) -> Mapping[str, Any]:
+        """Driver, and each card: where its power comes from, its ticks, clock steps, what it lacks and what failed."""
+        return {
+            "driver": self._driver,
+            "devices": [gpu.summary() for gpu in self._gpus],
+            "missed": sum(sum(gpu.card.missed.values()) for gpu in self._gpus),
+        }
+
+    def close(self) -> None:
+        """Let the driver's library go."""
+        with contextlib.suppress(self._nvml.NVMLError):  # a driver that has gone meanwhile
+            self._nvml.nvmlShutdown()
+
+    def _drain(self) -> list[Reading]:
+        return [reading for gpu in self._gpus for reading in gpu.drain()]
+
+
+def _next(due_ns: int, period_ns: int, now_ns: int) -> int:
+    """The next deadline on the grid that is still to come."""
+    return due_ns + ((now_ns - due_ns) // period_ns + 1) * period_ns
+
+
+def _trace(card: Card, clock: Clock) -> Ring | Polled:
+    try:
+        return Ring(card, clock)
+    except card.nvml.NVMLError:
+        pass  # this card or driver keeps no ring buffer
+    try:
+        return Polled(card, clock)
+    except card.nvml.NVMLError as error:
+        raise SensorMissing(
+            f"{card.domain} ({card.name}) tells no power: {error}", remedy="name other devices"
+        ) from error
+
+
+def _counter(card: Card, clock: Clock) -> Counter | None:
+    """The energy counter, None where the card has none (before Volta)."""
+    try:
+        card.nvml.nvmlDeviceGetTotalEnergyConsumption(card.handle)
+    except card.nvml.NVMLError:
+        return None
+    return Counter(card, clock)
+
+
+def _pynvml() -> Any:
+    try:
+        import pynvml
+    except ImportError as error:
+        raise SensorMissing(
+            "the Python package nvidia-ml-py is not installed", remedy="pip install nvidia-ml-py"
+        ) from error
+    return pynvml
+
+
+_WHY_NOT = {
+    "NVMLError_LibraryNotFound": (
+        "no NVIDIA driver here: libnvidia-ml.so.1 is not found",
+        "install the driver; a container must be started with its GPUs (docker run --gpus all)",
+    ),
+    "NVMLError_DriverNotLoaded": (
+        "the NVIDIA driver is not loaded",
+        "sudo modprobe nvidia; the kernel's log says why not",
+    ),
+    "NVMLError_LibRmVersionMismatch": (
+        "the NVIDIA driver was updated: its library and kernel module differ",
+        "reboot, or unload and load the module nvidia",
+    ),
+    "NVMLError_NoPermission": ("no right to the NVIDIA driver", "the user needs read and write on /dev/nvidia*"),
+}

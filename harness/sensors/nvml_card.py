@@ -1,0 +1,62 @@
+"""One NVIDIA card as NVML knows it: its handle, its identity, and calls whose failures are counted, never raised.
+
+The NVML module is handed in (``harness.sensors.nvml`` is its home), so that tests can hand in one of their own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+Answer = TypeVar("Answer")
+
+
+@dataclass
+class Card:
+    """One card; ``nvml`` is the module by which it is asked."""
+
+    nvml: Any
+    handle: Any
+    index: int
+    name: str
+    uuid: str
+    missed: dict[str, int] = field(default_factory=dict)
+    """Readings that could not be had, by what was asked."""
+    trouble: str = ""
+    """What failed last; empty again once the same succeeds."""
+
+    @property
+    def domain(self) -> str:
+        """The name under which its channels stand."""
+        return f"gpu{self.index}"
+
+    def ask(self, what: str, call: Callable[[], Answer]) -> Answer | None:
+        """The answer, or None where NVML refuses: counted under ``what``."""
+        try:
+            answer = call()
+        except self.nvml.NVMLError as error:
+            self.miss(what, str(error))
+            return None
+        if self.trouble.startswith(f"{self.domain}: {what}:"):
+            self.trouble = ""
+        return answer
+
+    def miss(self, what: str, why: str) -> None:
+        """Count a reading that could not be had."""
+        self.missed[what] = self.missed.get(what, 0) + 1
+        self.trouble = f"{self.domain}: {what}: {why}"
+
+    def fields(self, numbers: Sequence[int]) -> dict[int, int | float]:
+        """The field values that this card has among ``numbers``; raises the module's NVMLError where it has no call."""
+        found = self.nvml.nvmlDeviceGetFieldValues(self.handle, list(numbers))
+        return {item.fieldId: number(item.valueType, item.value) for item in found if item.nvmlReturn == 0}
+
+
+def number(kind: int, value: Any) -> int | float:
+    """What a value union of NVML holds, by its NVML_VALUE_TYPE (nvml.h); raises KeyError for a type unknown here."""
+    answer: int | float = getattr(value, _MEMBERS[kind])
+    return answer
+
+
+_MEMBERS = {0: "dVal", 1: "uiVal", 2: "ulVal", 3: "ullVal", 4: "sllVal", 5: "siVal", 6: "usVal"}
