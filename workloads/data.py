@@ -7,12 +7,14 @@ Copy this file beside your own script; it needs nothing else of nightwatt.
 
 from __future__ import annotations
 
+import argparse
 import gzip
 import hashlib
 import io
 import pickle
 import sys
 import tarfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
@@ -106,12 +108,35 @@ def load(
     return DataSet(*parts)
 
 
-def load_or_exit(name: str, folder: str | Path | None = None, **options: Any) -> DataSet:
-    """Like ``load``, but ends the script with exit code 2 and the message on standard error where data are at fault."""
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Give a script the options ``--dataset``, ``--data``, ``--train-images`` and ``--test-images``."""
+    parser.add_argument("--dataset", choices=NAMES, default="cifar10")
+    parser.add_argument("--data", metavar="FOLDER", help="where cifar10 or mnist lies; for cifar10 the archive will do")
+    for option in ("--train-images", "--test-images"):
+        parser.add_argument(option, type=at_least(0), default=0, metavar="N", help="only the first N; 0: all")
+
+
+def load_as_asked(options: argparse.Namespace, *, layout: str = "NHWC", dtype: str = "uint8") -> DataSet:
+    """The data set that the options of ``add_options`` ask for.
+
+    Where the data are at fault it ends the script: the message on standard error, exit code 2, no traceback.
+    """
+    counts = {"train_images": options.train_images, "test_images": options.test_images}
     try:
-        return load(name, folder, **options)
+        return load(options.dataset, options.data, layout=layout, dtype=dtype, **counts)
     except DataError as error:
         leave(str(error), 2)
+
+
+def at_least(minimum: int) -> Callable[[str], int]:
+    """An argparse type: a whole number that is not below ``minimum``."""
+
+    def whole_number(text: str) -> int:
+        if not text.isascii() or not text.isdigit() or int(text) < minimum:
+            raise argparse.ArgumentTypeError(f"{text!r} is no whole number from {minimum} on")
+        return int(text)
+
+    return whole_number
 
 
 def leave(message: str, code: int) -> NoReturn:

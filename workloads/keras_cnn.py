@@ -5,8 +5,7 @@
     KERAS_BACKEND=tensorflow python keras_cnn.py --precision mixed_float16 --data ~/cifar-10-python.tar.gz
     KERAS_BACKEND=jax python keras_cnn.py --dataset synthetic --train-images 5120 --epochs 3 --input device
 
-Study 2 is Group 30, 2026: float32 against mixed_float16 on CIFAR-10, 30 runs each. It runs on the Keras backends
-tensorflow (when the variable is absent), jax and torch.
+Study 2 is Group 30, 2026: float32 against mixed_float16, 30 runs each. Backends: tensorflow (default), jax, torch.
 
 Phases: setup (from the import of the framework on), train > epoch N > evaluate N, and a last evaluate. "train" is the
 window to compare. The first epoch also compiles, on tensorflow and jax.
@@ -35,9 +34,11 @@ DROPOUT, DENSE_DROPOUT = 0.25, 0.5
 STUDY = {"dataset": "cifar10", "epochs": 25, "batch": 512, "optimizer": "rmsprop", "lr": 1e-4, "precision": "float32"}
 STUDY |= {"augment": "shift-flip", "input": "loader", "workers": 1}
 
-BACKENDS = {"tensorflow": "tensorflow", "jax": "jax", "torch": "torch"}  # Keras' name: the package to install
+BACKENDS = ("tensorflow", "jax", "torch")  # the packages are called so, too
 PRECISIONS = ("float32", "tf32", "mixed_float16", "mixed_bfloat16")
 CPU_FACTS = Path("/proc/cpuinfo")
+CPU_FEATURES = {"mixed_float16": {"avx512_fp16", "amx_fp16", "asimdhp"}}
+CPU_FEATURES |= {"mixed_bfloat16": {"avx512_bf16", "amx_bf16", "bf16"}}
 REFUSED = 3  # the exit code for what this machine cannot do
 
 
@@ -47,27 +48,19 @@ def arguments() -> argparse.Namespace:
     add = parser.add_argument
     add("--precision", choices=PRECISIONS, help="tf32: float32 by tensor cores; the output layer is always float32")
     add("--emulate", action="store_true", help="go on where the CPU can only emulate the precision, very slowly")
-    add("--dataset", choices=data.NAMES)
-    add("--data", metavar="FOLDER", help="where cifar10 or mnist lies; for cifar10 the archive will do")
-    add("--train-images", type=int, default=0, metavar="N", help="only the first N; 0: all")
-    add("--test-images", type=int, default=0, metavar="N", help="only the first N; 0: all")
-    add("--epochs", type=int)
-    add("--batch", type=int)
-    add("--steps", type=int, default=0, help="at most so many training steps an epoch; 0: all")
+    data.add_options(parser)
+    add("--epochs", type=data.at_least(1))
+    add("--batch", type=data.at_least(1))
+    add("--steps", type=data.at_least(0), default=0, help="at most so many training steps an epoch; 0: all")
     add("--optimizer", choices=("rmsprop", "adam", "sgd"))
     add("--lr", type=float)
     add("--augment", choices=("shift-flip", "shift", "none"), help="of training images")
     add("--input", choices=("loader", "device"), help="device: data set and augmentation on the device, in the step")
-    add("--workers", type=int, help="threads of the loader")
+    add("--workers", type=data.at_least(1), help="threads of the loader")
     add("--device", choices=("auto", "cpu", "cuda"), default="auto")
-    add("--seed", type=int, default=0)
+    add("--seed", type=data.at_least(0), default=0)
     parser.set_defaults(**STUDY)
-    options = parser.parse_args()
-    least = {"epochs": 1, "batch": 1, "train_images": 0, "test_images": 0, "steps": 0, "workers": 1, "seed": 0}
-    for name, minimum in least.items():
-        if getattr(options, name) < minimum:
-            parser.error(f"--{name.replace('_', '-')} must be at least {minimum}")
-    return options
+    return parser.parse_args()
 
 
 def prepare_environment(device: str) -> None:
@@ -78,7 +71,7 @@ def prepare_environment(device: str) -> None:
         os.environ.update(CUDA_VISIBLE_DEVICES="-1", JAX_PLATFORMS="cpu")
     if backend not in BACKENDS:
         data.leave(f"KERAS_BACKEND is {backend!r}, not one of {', '.join(BACKENDS)}", 2)
-    for package in ("keras", BACKENDS[backend]):
+    for package in ("keras", backend):
         if importlib.util.find_spec(package) is None:
             data.leave(f"KERAS_BACKEND={backend} needs the package {package}: pip install {package}", REFUSED)
 
@@ -100,14 +93,8 @@ def main(options: argparse.Namespace) -> None:
     keras.config.set_image_data_format("channels_last")
     keras.config.set_dtype_policy(options.precision if options.precision.startswith("mixed") else "float32")
     keras.utils.set_random_seed(options.seed)
-    images = data.load_or_exit(
-        options.dataset, options.data, train_images=options.train_images, test_images=options.test_images
-    )
-    cnn = network()
-    if options.input == "device":
-        model, training, test = on_device(cnn, images, options)
-    else:
-        model, training, test = through_loader(cnn, images, options)
+    images, cnn = data.load_as_asked(options), network()
+    model, training, test = (on_device if options.input == "device" else through_loader)(cnn, images, options)
     optimiser = {"rmsprop": keras.optimizers.RMSprop, "adam": keras.optimizers.Adam, "sgd": keras.optimizers.SGD}
     model.compile(optimiser[options.optimizer](options.lr), "categorical_crossentropy", metrics=["accuracy"])
     device.synchronise(model)
@@ -116,30 +103,21 @@ def main(options: argparse.Namespace) -> None:
     epochs = Epochs(device)
     with marks.phase("train"):
         model.fit(training, epochs=options.epochs, validation_data=test, callbacks=[epochs], shuffle=False, verbose=0)
-        device.synchronise(model)
     with marks.phase("evaluate") as metrics:
         metrics.update(model.evaluate(test, verbose=0, return_dict=True))
         device.synchronise(model)
 
     best = max(logs["val_accuracy"] for logs in epochs.history)
-    images_per_s = training.images_an_epoch * options.epochs / epochs.training_s
-    marks.result(
-        accuracy=best,
-        accuracy_final=metrics["accuracy"],
-        loss_final=epochs.history[-1]["loss"],
-        val_loss_final=metrics["loss"],
-        parameters=cnn.count_params(),
-        steps=len(training) * options.epochs,
-        images_per_s=images_per_s,
-        precision=options.precision,
-        device=device.name,
-        max_memory_B=device.max_memory_B(),
-        backend=device.backend,
-        keras_version=keras.__version__,
-    )
+    images_per_s = min(len(training) * training.batch, len(training.labels)) * options.epochs / epochs.training_s
+    parameters, steps = cnn.count_params(), len(training) * options.epochs
+    marks.result(accuracy=best, accuracy_final=metrics["accuracy"])
+    marks.result(loss_final=epochs.history[-1]["loss"], val_loss_final=metrics["loss"])
+    marks.result(parameters=parameters, steps=steps, images_per_s=images_per_s, precision=options.precision)
+    marks.result(device=device.name, max_memory_B=device.max_memory_B())
+    marks.result(backend=device.backend, keras_version=keras.__version__)
     print(
-        f"{options.precision}, {device.backend} on {device.name}: {cnn.count_params():,} parameters, "
-        f"{len(training) * options.epochs} steps, {images_per_s:,.0f} images/s, best accuracy {best:.4f}"
+        f"{options.precision}, {device.backend} on {device.name}: {parameters:,} parameters, {steps} steps, "
+        f"{images_per_s:,.0f} images/s, best accuracy {best:.4f}"
     )
 
 
@@ -194,9 +172,6 @@ class Epochs(keras.callbacks.Callback):
         print(f"epoch {self.epoch}: " + ", ".join(f"{name} {value:.4f}" for name, value in values.items()), flush=True)
 
 
-# --- input -----------------------------------------------------------------------------------------------------------
-
-
 def shifted(xp: Any, images: Any, down: Any, right: Any, mirrored: Any) -> Any:
     """``images`` (n, size, size, channels) moved by (n,) pixels and mirrored where (n,) ``mirrored``; bilinear.
 
@@ -220,15 +195,17 @@ def shifted(xp: Any, images: Any, down: Any, right: Any, mirrored: Any) -> Any:
 
 
 class Batches(keras.utils.PyDataset):
-    """Batches of (what, one-hot labels); the training split in a new order every epoch."""
+    """Batches of (inputs, one-hot labels); the training split comes in a new order every epoch.
 
-    def __init__(self, labels: Any, options: argparse.Namespace, *, training: bool) -> None:
+    ``inputs(numbers, rng)`` makes them of the images' numbers (n,) and a generator of random numbers.
+    """
+
+    def __init__(self, labels: Any, inputs: Any, options: argparse.Namespace, *, training: bool) -> None:
         super().__init__(workers=options.workers, max_queue_size=10 * options.workers)
-        self.labels = np.eye(data.CLASSES, dtype=np.float32)[labels]
+        self.labels, self.inputs = np.eye(data.CLASSES, dtype=np.float32)[labels], inputs
         self.batch, self.seed, self.training, self.epoch = options.batch, options.seed, training, 0
         steps = -(-len(labels) // options.batch)
         self.steps = min(steps, options.steps) if training and options.steps else steps
-        self.images_an_epoch = min(len(labels), self.steps * options.batch)
         self.on_epoch_end()
 
     def __len__(self) -> int:
@@ -243,41 +220,35 @@ class Batches(keras.utils.PyDataset):
 
     def __getitem__(self, index: int) -> tuple[Any, Any]:
         chosen = self.order[index * self.batch : (index + 1) * self.batch]
-        return self.inputs(index, chosen), self.labels[chosen]
-
-    def inputs(self, index: int, chosen: Any) -> Any:
-        """What the model takes for the images ``chosen``."""
-        raise NotImplementedError
+        rng = np.random.default_rng([self.seed, self.epoch, index])  # of its own: threads share none
+        return self.inputs(chosen, rng), self.labels[chosen]
 
 
-class Pixels(Batches):
-    """Batches of images (n, 32, 32, 3) float32 from 0 to 1, augmented here, on the CPU."""
+def through_loader(cnn: Any, images: data.DataSet, options: argparse.Namespace) -> tuple[Any, Batches, Batches]:
+    """The study's way: the host augments batch by batch and sends pixels, float32 from 0 to 1."""
 
-    def __init__(self, images: Any, labels: Any, options: argparse.Namespace, *, training: bool) -> None:
-        super().__init__(labels, options, training=training)
-        self.images, self.augment = images, options.augment if training else "none"
+    def plain(chosen: Any, rng: np.random.Generator) -> Any:
+        return images.test_images[chosen].astype(np.float32) / 255
 
-    def inputs(self, index: int, chosen: Any) -> Any:
-        """The pixels themselves."""
-        images = self.images[chosen].astype(np.float32) / 255
-        if self.augment == "none":
-            return images
-        rng = np.random.default_rng([self.seed, self.epoch, index])  # of its own: workers share no generator
+    def augmented(chosen: Any, rng: np.random.Generator) -> Any:
+        pixels = images.train_images[chosen].astype(np.float32) / 255
+        if options.augment == "none":
+            return pixels
         down, right = rng.uniform(-SHIFT * data.SIZE, SHIFT * data.SIZE, (2, len(chosen))).astype(np.float32)
-        mirrored = rng.random(len(chosen)) < (0.5 if self.augment == "shift-flip" else 0)
-        return shifted(np, images, down, right, mirrored)
+        mirrored = rng.random(len(chosen)) < (0.5 if options.augment == "shift-flip" else 0)
+        return shifted(np, pixels, down, right, mirrored)
+
+    training = Batches(images.train_labels, augmented, options, training=True)
+    return cnn, training, Batches(images.test_labels, plain, options, training=False)
 
 
-class Numbers(Batches):
-    """Batches of the images' numbers (n,) int32, from ``first`` on; the images are on the device already."""
-
-    def __init__(self, first: int, labels: Any, options: argparse.Namespace, *, training: bool) -> None:
-        super().__init__(labels, options, training=training)
-        self.first = first
-
-    def inputs(self, index: int, chosen: Any) -> Any:
-        """Where the images lie on the device."""
-        return chosen + np.int32(self.first)
+def on_device(cnn: Any, images: data.DataSet, options: argparse.Namespace) -> tuple[Any, Batches, Batches]:
+    """The whole data set lies on the device; the host sends numbers, the compiled step fetches and augments."""
+    numbers, first = layers.Input((), dtype="int32"), np.int32(len(images.train_labels))
+    stored = StoredImages(np.concatenate([images.train_images, images.test_images]), options.augment, options.seed)
+    training = Batches(images.train_labels, lambda chosen, rng: chosen, options, training=True)
+    test = Batches(images.test_labels, lambda chosen, rng: chosen + first, options, training=False)
+    return keras.Model(numbers, cnn(stored(numbers))), training, test
 
 
 class StoredImages(layers.Layer):
@@ -293,29 +264,10 @@ class StoredImages(layers.Layer):
         images = ops.cast(ops.take(self.images, numbers, axis=0), "float32") / 255.0
         if not training or self.augment == "none":
             return images
-        many = (ops.shape(numbers)[0],)
-        reach = SHIFT * data.SIZE
+        many, reach = (ops.shape(numbers)[0],), SHIFT * data.SIZE
         down, right = (keras.random.uniform(many, -reach, reach, seed=self.random) for _ in range(2))
         mirrored = keras.random.uniform(many, seed=self.random) < (0.5 if self.augment == "shift-flip" else 0.0)
         return shifted(ops, images, down, right, mirrored)
-
-
-def through_loader(cnn: Any, images: data.DataSet, options: argparse.Namespace) -> tuple[Any, Batches, Batches]:
-    """The study's way: the host augments batch by batch and sends pixels."""
-    training = Pixels(images.train_images, images.train_labels, options, training=True)
-    return cnn, training, Pixels(images.test_images, images.test_labels, options, training=False)
-
-
-def on_device(cnn: Any, images: data.DataSet, options: argparse.Namespace) -> tuple[Any, Batches, Batches]:
-    """The whole data set lies on the device; the host sends numbers, the compiled step fetches and augments."""
-    numbers = layers.Input((), dtype="int32")
-    stored = StoredImages(np.concatenate([images.train_images, images.test_images]), options.augment, options.seed)
-    training = Numbers(0, images.train_labels, options, training=True)
-    test = Numbers(len(images.train_labels), images.test_labels, options, training=False)
-    return keras.Model(numbers, cnn(stored(numbers))), training, test
-
-
-# --- device ----------------------------------------------------------------------------------------------------------
 
 
 class Device:
@@ -323,19 +275,18 @@ class Device:
 
     def __init__(self, backend: str) -> None:
         self.backend = backend
-        self.framework: Any = importlib.import_module(BACKENDS[backend])
-        self.name, self.capability = f"CPU {platform.machine()}", None
+        self.framework: Any = importlib.import_module(backend)
+        self.name = f"CPU {platform.machine()}"
+        self.capability: tuple[int, ...] | None = None
         if backend == "tensorflow":
             for gpu in self.framework.config.list_physical_devices("GPU")[:1]:
                 details = self.framework.config.experimental.get_device_details(gpu)
-                self.name, self.capability = (
-                    details.get("device_name", "GPU"),
-                    details.get("compute_capability", (0, 0)),
-                )
+                self.name = details.get("device_name", "GPU")
+                self.capability = details.get("compute_capability", (0, 0))
         elif backend == "jax" and self.framework.default_backend() != "cpu":
             gpu = self.framework.devices()[0]
             found = str(getattr(gpu, "compute_capability", "0.0")).split(".")
-            self.name, self.capability = gpu.device_kind, tuple(int(part) for part in found)
+            self.name, self.capability = gpu.device_kind, tuple(map(int, found))
         elif backend == "torch" and self.framework.cuda.is_available():
             self.name = self.framework.cuda.get_device_name()
             self.capability = self.framework.cuda.get_device_capability()
@@ -347,11 +298,8 @@ class Device:
             self.framework.config.experimental.enable_tensor_float_32_execution(tf32)
         elif self.backend == "jax":
             self.framework.config.update("jax_default_matmul_precision", "default" if tf32 else "highest")
-        elif hasattr(self.framework.backends.cuda.matmul, "fp32_precision"):  # PyTorch 2.9 and later
-            self.framework.backends.cuda.matmul.fp32_precision = "tf32" if tf32 else "ieee"
-            self.framework.backends.cudnn.conv.fp32_precision = "tf32" if tf32 else "ieee"
         else:
-            self.framework.backends.cuda.matmul.allow_tf32 = tf32
+            self.framework.set_float32_matmul_precision("high" if tf32 else "highest")
             self.framework.backends.cudnn.allow_tf32 = tf32
 
     def synchronise(self, model: Any) -> None:
@@ -359,11 +307,10 @@ class Device:
         if self.backend == "jax":
             variables = [*model.variables, *model.optimizer.variables]
             self.framework.block_until_ready([variable.value for variable in variables])
+        elif self.backend == "torch" and self.capability is not None:
+            self.framework.cuda.synchronize()
         elif self.capability is not None:
-            if self.backend == "torch":
-                self.framework.cuda.synchronize()
-            else:
-                self.framework.test.experimental.sync_devices()
+            self.framework.test.experimental.sync_devices()
 
     def max_memory_B(self) -> int:
         """The most memory held at once: on a GPU by tensors, on the CPU by this process."""
@@ -372,37 +319,30 @@ class Device:
         if self.backend == "tensorflow":
             return int(self.framework.config.experimental.get_memory_info("GPU:0")["peak"])
         if self.backend == "jax":
-            return int(self.framework.devices()[0].memory_stats()["peak_bytes_in_use"])
+            return int((self.framework.devices()[0].memory_stats() or {}).get("peak_bytes_in_use", 0))
         return int(self.framework.cuda.max_memory_allocated())
 
 
 def refuse_what_is_lacking(options: argparse.Namespace, device: Device) -> None:
     """End the script where the device is absent or would have to emulate the precision."""
-    precision = options.precision
-    if device.capability is None:
-        if options.device == "cuda":
-            data.leave(f"{device.backend} sees no CUDA device here; use --device cpu or a build for CUDA", REFUSED)
-        if precision == "tf32":
-            data.leave("tf32 is a mode of NVIDIA tensor cores; on a CPU use float32 or mixed_bfloat16", REFUSED)
-        if not options.emulate and cpu_lacks(precision):
-            data.leave(
-                f"this CPU has no arithmetic for {precision}, it would be emulated many times slower; "
-                "use another precision, or --emulate to do it all the same",
-                REFUSED,
-            )
-    elif precision in ("tf32", "mixed_bfloat16") and device.capability < (8, 0):
-        data.leave(f"{device.name} lacks {precision} (from compute capability 8.0 on): use mixed_float16", REFUSED)
+    precision, capability, lacks = options.precision, device.capability, ""
+    if options.device == "cuda" and capability is None:
+        lacks = f"{device.backend} sees no CUDA device here; use --device cpu, or a build for CUDA"
+    elif precision in ("tf32", "mixed_bfloat16") and capability is not None and capability < (8, 0):
+        lacks = f"{device.name} lacks {precision} (from compute capability 8.0 on): use mixed_float16"
+    elif precision == "tf32" and capability is None:
+        lacks = "tf32 is a mode of NVIDIA tensor cores; on a CPU use float32 or mixed_bfloat16"
+    elif capability is None and not options.emulate and cpu_lacks(precision):
+        remedy = "use another precision, or --emulate to do it all the same"
+        lacks = f"this CPU has no arithmetic for {precision}, it would be emulated many times slower; {remedy}"
+    if lacks:
+        data.leave(lacks, REFUSED)
 
 
 def cpu_lacks(precision: str) -> bool:
     """Whether the CPU's own list of features is there and lacks arithmetic in ``precision``."""
-    known = {
-        "mixed_float16": {"avx512_fp16", "amx_fp16", "asimdhp"},
-        "mixed_bfloat16": {"avx512_bf16", "amx_bf16", "bf16"},
-    }
-    if precision not in known or not CPU_FACTS.exists():
-        return False
-    return not known[precision] & set(CPU_FACTS.read_text(errors="replace").split())
+    native = CPU_FEATURES.get(precision)
+    return native is not None and CPU_FACTS.exists() and not native & set(CPU_FACTS.read_text("latin-1").split())
 
 
 if __name__ == "__main__":

@@ -44,6 +44,7 @@ STUDY |= {
 AUGMENTATIONS = ("crop-flip", "crop", "none")
 PRECISIONS = ("float32", "tf32", "float16", "bfloat16")
 CPU_FACTS = Path("/proc/cpuinfo")
+CPU_FEATURES = {"float16": {"avx512_fp16", "amx_fp16", "asimdhp"}, "bfloat16": {"avx512_bf16", "amx_bf16", "bf16"}}
 REFUSED = 3  # the exit code for what this machine cannot do
 
 
@@ -51,16 +52,13 @@ def arguments() -> argparse.Namespace:
     """The command line's options."""
     parser = argparse.ArgumentParser(description="Train the width CNN. Left out, an option is as in study 1.")
     add = parser.add_argument
-    add("--width", type=int, help="factor on the width of every layer; 1, 2, 3 in the study")
+    add("--width", type=data.at_least(1), help="factor on the width of every layer; 1, 2, 3 in the study")
     add("--precision", choices=PRECISIONS, help="of the training step; evaluation is in float32")
     add("--emulate", action="store_true", help="go on where the CPU can only emulate the precision, very slowly")
-    add("--dataset", choices=data.NAMES)
-    add("--data", metavar="FOLDER", help="where cifar10 or mnist lies; for cifar10 the archive will do")
-    add("--train-images", type=int, default=0, metavar="N", help="only the first N; 0: all")
-    add("--test-images", type=int, default=0, metavar="N", help="only the first N; 0: all")
-    add("--epochs", type=int)
-    add("--batch", type=int)
-    add("--steps", type=int, default=0, help="at most so many training steps an epoch; 0: all")
+    data.add_options(parser)
+    add("--epochs", type=data.at_least(1))
+    add("--batch", type=data.at_least(1))
+    add("--steps", type=data.at_least(0), default=0, help="at most so many training steps an epoch; 0: all")
     add("--optimizer", choices=("sgd", "adam"))
     add("--lr", type=float)
     add("--momentum", type=float, help="of sgd")
@@ -69,17 +67,12 @@ def arguments() -> argparse.Namespace:
     add(
         "--augment", choices=AUGMENTATIONS, help="of training images; a mirrored digit is another sign, so crop at most"
     )
-    add("--workers", type=int, help="processes of the loader")
+    add("--workers", type=data.at_least(0), help="processes of the loader")
     add("--device", choices=("auto", "cpu", "cuda"), default="auto")
-    add("--threads", type=int, default=0, help="of PyTorch on the CPU; 0: its own choice")
-    add("--seed", type=int, default=0)
+    add("--threads", type=data.at_least(0), default=0, help="of PyTorch on the CPU; 0: its own choice")
+    add("--seed", type=data.at_least(0), default=0)
     parser.set_defaults(**STUDY)
-    options = parser.parse_args()
-    least = {"width": 1, "epochs": 1, "batch": 1, "train_images": 0, "test_images": 0, "steps": 0, "workers": 0}
-    for name, minimum in {**least, "threads": 0, "seed": 0}.items():
-        if getattr(options, name) < minimum:
-            parser.error(f"--{name.replace('_', '-')} must be at least {minimum}")
-    return options
+    return parser.parse_args()
 
 
 if __name__ == "__main__":
@@ -97,13 +90,7 @@ def main(options: argparse.Namespace) -> None:
     device = choose_device(options)
     set_precision(options.precision)
     torch.manual_seed(options.seed)
-    images = data.load_or_exit(
-        options.dataset,
-        options.data,
-        layout="NCHW",
-        train_images=options.train_images,
-        test_images=options.test_images,
-    )
+    images = data.load_as_asked(options, layout="NCHW")
     feed = on_device if options.input == "device" else through_loader
     training_batches = feed(images.train_images, images.train_labels, options, device, training=True)
     test_batches = feed(images.test_images, images.test_labels, options, device, training=False)
@@ -128,22 +115,14 @@ def main(options: argparse.Namespace) -> None:
             print(f"epoch {epoch}: " + ", ".join(f"{name} {value:.4f}" for name, value in metrics.items()), flush=True)
 
     last, best = history[-1], max(metrics["val_accuracy"] for metrics in history)
-    marks.result(
-        accuracy=best,
-        accuracy_final=last["val_accuracy"],
-        loss_final=last["loss"],
-        val_loss_final=last["val_loss"],
-        parameters=parameters,
-        steps=trainer.steps,
-        images_per_s=trainer.images / training_s,
-        precision=options.precision,
-        device=device_name(device),
-        max_memory_B=max_memory_B(device),
-        torch_version=torch.__version__,
-    )
+    images_per_s, name = trainer.images / training_s, device_name(device)
+    marks.result(accuracy=best, accuracy_final=last["val_accuracy"])
+    marks.result(loss_final=last["loss"], val_loss_final=last["val_loss"])
+    marks.result(parameters=parameters, steps=trainer.steps, images_per_s=images_per_s, precision=options.precision)
+    marks.result(device=name, max_memory_B=max_memory_B(device), torch_version=torch.__version__)
     print(
-        f"width {options.width}, {options.precision}, {device_name(device)}: {parameters:,} parameters, "
-        f"{trainer.steps} steps, {trainer.images / training_s:,.0f} images/s, best accuracy {best:.4f}"
+        f"width {options.width}, {options.precision}, {name}: {parameters:,} parameters, {trainer.steps} steps, "
+        f"{images_per_s:,.0f} images/s, best accuracy {best:.4f}"
     )
 
 
@@ -310,40 +289,28 @@ def choose_device(options: argparse.Namespace) -> Any:
     if options.device == "cuda" and not there:
         data.leave("PyTorch sees no CUDA device here; use --device cpu, or a PyTorch built for CUDA", REFUSED)
     device = torch.device("cuda" if there and options.device != "cpu" else "cpu")
-    precision = options.precision
+    precision, name = options.precision, device_name(device)
     if device.type == "cuda":
         if precision in ("tf32", "bfloat16") and torch.cuda.get_device_capability(device) < (8, 0):
-            data.leave(
-                f"{device_name(device)} lacks {precision} (from compute capability 8.0 on): use float16", REFUSED
-            )
+            data.leave(f"{name} lacks {precision} (from compute capability 8.0 on): use float16", REFUSED)
     elif precision == "tf32":
         data.leave("tf32 is a mode of NVIDIA tensor cores; on a CPU use float32 or bfloat16", REFUSED)
     elif not options.emulate and cpu_lacks(precision):
-        data.leave(
-            f"this CPU has no {precision} arithmetic, PyTorch would emulate it many times slower; "
-            "use another precision, or --emulate to do it all the same",
-            REFUSED,
-        )
+        remedy = "use another precision, or --emulate to do it all the same"
+        data.leave(f"this CPU has no {precision} arithmetic, it would be emulated many times slower; {remedy}", REFUSED)
     return device
 
 
 def cpu_lacks(precision: str) -> bool:
     """Whether the CPU's own list of features is there and lacks arithmetic in ``precision``."""
-    known = {"float16": {"avx512_fp16", "amx_fp16", "asimdhp"}, "bfloat16": {"avx512_bf16", "amx_bf16", "bf16"}}
-    if precision not in known or not CPU_FACTS.exists():
-        return False
-    return not known[precision] & set(CPU_FACTS.read_text(errors="replace").split())
+    native = CPU_FEATURES.get(precision)
+    return native is not None and CPU_FACTS.exists() and not native & set(CPU_FACTS.read_text("latin-1").split())
 
 
 def set_precision(precision: str) -> None:
     """Let float32 be float32 on the GPU too, unless tf32 is asked for."""
-    if hasattr(torch.backends.cuda.matmul, "fp32_precision"):  # PyTorch 2.9 and later
-        kind = "tf32" if precision == "tf32" else "ieee"
-        torch.backends.cuda.matmul.fp32_precision = kind
-        torch.backends.cudnn.conv.fp32_precision = kind
-    else:
-        torch.backends.cuda.matmul.allow_tf32 = precision == "tf32"
-        torch.backends.cudnn.allow_tf32 = precision == "tf32"
+    torch.set_float32_matmul_precision("high" if precision == "tf32" else "highest")
+    torch.backends.cudnn.allow_tf32 = precision == "tf32"
 
 
 def synchronise(device: Any) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import argparse
 import gzip
 import hashlib
 import io
@@ -275,14 +276,39 @@ def test_more_images_than_there_are_cannot_be_asked_for(data, mnist):
         data.load("mnist", mnist(), test_images=3)
 
 
-def test_a_script_ends_with_code_2_and_the_message_alone(data, capsys, monkeypatch):
+@pytest.fixture
+def options(data):
+    def parse(*arguments: str):
+        parser = argparse.ArgumentParser()
+        data.add_options(parser)
+        return parser.parse_args(arguments)
+
+    return parse
+
+
+def test_a_script_gets_what_its_options_ask_for(data, options):
+    asked = options("--dataset", "synthetic", "--train-images", "30", "--test-images", "7")
+
+    loaded = data.load_as_asked(asked, layout="NCHW")
+
+    assert ((30, 3, 32, 32), (7,)) == (loaded.train_images.shape, loaded.test_labels.shape)
+
+
+def test_a_script_ends_with_code_2_and_the_message_alone(data, options, capsys, monkeypatch):
     monkeypatch.setattr(sys, "argv", ["/somewhere/train.py"])
 
     with pytest.raises(SystemExit) as ended:
-        data.load_or_exit("cifar10")
+        data.load_as_asked(options())
 
     assert 2 == ended.value.code
-    assert (
-        f"train.py: cifar10 needs --data FOLDER; the data set is to be had at {data.CIFAR10_HOME}\n"
-        == capsys.readouterr().err
-    )
+    expected = f"train.py: cifar10 needs --data FOLDER; the data set is to be had at {data.CIFAR10_HOME}\n"
+    assert expected == capsys.readouterr().err
+
+
+@pytest.mark.parametrize("count", ["-1", "many", "1.5"])
+def test_a_number_of_images_that_is_none_is_refused(options, capsys, count):
+    with pytest.raises(SystemExit) as ended:
+        options(f"--test-images={count}")
+
+    assert 2 == ended.value.code
+    assert f"'{count}' is no whole number from 0 on" in capsys.readouterr().err

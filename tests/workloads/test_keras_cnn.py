@@ -3,6 +3,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -44,7 +45,7 @@ def test_left_out_options_are_those_of_study_2(options):
 
 
 def test_an_epoch_of_50000_images_has_98_steps(cnn, options):
-    assert 98 == len(cnn.Numbers(0, np.zeros(50_000, int), options(), training=True))
+    assert 98 == len(cnn.Batches(np.zeros(50_000, int), lambda chosen, rng: chosen, options(), training=True))
 
 
 @pytest.mark.parametrize(("precision", "way"), [("float32", "loader"), ("mixed_bfloat16", "device")])
@@ -127,11 +128,27 @@ def test_images_on_the_device_are_augmented_in_training_only(cnn):
     assert not np.allclose(first, second)
 
 
+def test_the_test_split_is_neither_shuffled_nor_augmented_on_either_way(cnn, options):
+    images = np.random.default_rng(0).integers(0, 256, (9, 32, 32, 3)).astype(np.uint8)
+    labels = np.arange(9)
+    split = SimpleNamespace(
+        train_images=images[:5], train_labels=labels[:5], test_images=images[5:], test_labels=labels[5:]
+    )
+
+    _, _, by_host = cnn.through_loader(None, split, options("--batch", "4"))
+    model, _, by_number = cnn.on_device(cnn.keras.layers.Flatten(), split, options("--batch", "4"))
+
+    assert np.allclose(images[5:] / 255, by_host[0][0])
+    assert [5, 6, 7, 8] == by_number[0][0].tolist() == by_number[0][1].argmax(1).tolist()
+    assert np.allclose(images[5:].reshape(4, -1) / 255, model.predict(by_number[0][0], verbose=0))
+
+
 def test_batches_are_drawn_by_seed_and_epoch_whatever_the_order_of_asking(cnn, options):
     images, labels = np.random.default_rng(0).integers(0, 256, (20, 32, 32, 3)).astype(np.uint8), np.arange(20) % 10
 
     def batches(seed: int, indices: tuple[int, ...]) -> dict[int, np.ndarray]:
-        made = cnn.Pixels(images, labels, options("--batch", "8", "--seed", str(seed)), training=True)
+        split = SimpleNamespace(train_images=images, train_labels=labels, test_images=images, test_labels=labels)
+        _, made, _ = cnn.through_loader(None, split, options("--batch", "8", "--seed", str(seed)))
         return {index: made[index][0] for index in indices}
 
     forth, back = batches(1, (0, 1, 2)), batches(1, (2, 1, 0))
@@ -142,11 +159,11 @@ def test_batches_are_drawn_by_seed_and_epoch_whatever_the_order_of_asking(cnn, o
 
 def test_every_image_is_seen_once_an_epoch_in_a_new_order_with_its_own_label(cnn, options):
     labels = np.arange(20) % 10
-    batches = cnn.Numbers(100, labels, options("--batch", "8"), training=True)
+    batches = cnn.Batches(labels, lambda chosen, rng: chosen, options("--batch", "8"), training=True)
 
     def epoch() -> list[int]:
         pairs = [batches[index] for index in range(len(batches))]
-        numbers = np.concatenate([numbers for numbers, _ in pairs]) - 100
+        numbers = np.concatenate([numbers for numbers, _ in pairs])
         assert (labels[numbers] == np.concatenate([hot for _, hot in pairs]).argmax(1)).all()
         return numbers.tolist()
 
@@ -160,7 +177,7 @@ def test_every_image_is_seen_once_an_epoch_in_a_new_order_with_its_own_label(cnn
 @pytest.mark.parametrize(
     ("arguments", "environment", "code", "words"),
     [
-        (("--epochs", "0"), TENSORFLOW, 2, "--epochs must be at least 1"),
+        (("--epochs", "0"), TENSORFLOW, 2, "argument --epochs: '0' is no whole number from 1 on"),
         ((), {"KERAS_BACKEND": "theano"}, 2, "KERAS_BACKEND is 'theano', not one of tensorflow, jax, torch"),
     ],
 )

@@ -1,17 +1,21 @@
 from __future__ import annotations
 
 import importlib.util
-import json
 import sys
+import time
+import tomllib
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from harness.marks import read_marks
 from harness.record import MARKS_VARIABLE
 
 if importlib.util.find_spec("torch") is None:
     pytest.skip("PyTorch is not installed", allow_module_level=True)
 
+PROTOCOLS = Path(__file__).resolve().parents[2] / "protocols"
 SMALL = ("--dataset", "synthetic", "--train-images", "64", "--test-images", "16", "--batch", "16", "--steps", "2")
 SMALL += ("--epochs", "2", "--threads", "1", "--device", "cpu", "--lr", "0.01")
 
@@ -136,8 +140,8 @@ def test_a_training_that_diverges_goes_on_and_says_so(cnn, options, tmp_path, mo
 
     cnn.main(options(*SMALL, "--input", "device", "--lr", "1e30"))
 
-    result = json.loads((tmp_path / "marks.jsonl").read_text().splitlines()[-1])
-    assert "NaN" == result["loss_final"]
+    marks = read_marks(tmp_path / "marks.jsonl", 0, time.monotonic_ns())
+    assert "NaN" == marks.results["loss_final"]
 
 
 @pytest.mark.parametrize(
@@ -148,7 +152,7 @@ def test_a_training_that_diverges_goes_on_and_says_so(cnn, options, tmp_path, mo
             2,
             "there is no absent; cifar10 is to be had at https://www.cs.toronto.edu/~kriz/cifar.html",
         ),
-        (("--width", "0"), 2, "--width must be at least 1"),
+        (("--width", "0"), 2, "argument --width: '0' is no whole number from 1 on"),
         (("--precision", "float8"), 2, "invalid choice: 'float8'"),
     ],
 )
@@ -200,12 +204,10 @@ def test_a_precision_that_the_cpu_would_emulate_has_to_be_asked_for(cnn, options
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", [1, 2, 3])
 @pytest.mark.parametrize("width", [1, 2])
-def test_two_epochs_of_digits_reach_80_percent(execute, width, seed):
+def test_the_demo_reaches_80_percent(execute, width, seed):
     pytest.importorskip("sklearn", reason="the digits are part of scikit-learn")
-    demo = ("--dataset", "digits", "--optimizer", "adam", "--lr", "1e-3", "--batch", "32", "--input", "device")
-    outcome = execute(
-        "torch_width_cnn.py", *demo, "--epochs", "2", "--augment", "crop", "--width", str(width), "--seed", str(seed)
-    )
+    demo = tomllib.loads((PROTOCOLS / "demo.toml").read_text())["workload"]["command"]
+    outcome = execute("torch_width_cnn.py", *(word.format(width=width, seed=seed) for word in demo[2:]))
 
     assert outcome.marks.results["accuracy"] > 0.80
 
