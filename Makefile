@@ -61,7 +61,7 @@ clean:
 
 $(VENV)/.installed-demo: $(VENV)/.made $(SOURCES)
 	@echo 'nightwatt: downloading into .venv what pip does not find in its cache:'
-	@echo '  numpy, pandas, pyarrow, scipy, matplotlib and others   about 170 MB'
+	@echo '  numpy, pandas, pyarrow, scipy, matplotlib and others   about 160 MB'
 	@echo '  scikit-learn (its digits are the data)                 about  10 MB'
 	@$(SAY_TORCH)
 	$(PIP) --editable '.[torch]'
@@ -69,8 +69,8 @@ $(VENV)/.installed-demo: $(VENV)/.made $(SOURCES)
 
 $(VENV)/.installed-test: $(VENV)/.made $(SOURCES)
 	@echo 'nightwatt: downloading into .venv what pip does not find in its cache:'
-	@echo '  numpy, pandas, pyarrow, scipy, matplotlib and others   about 170 MB'
-	@echo '  pytest, ruff, mypy, import-linter and others           about  40 MB'
+	@echo '  numpy, pandas, pyarrow, scipy, matplotlib and others   about 160 MB'
+	@echo '  pytest, ruff, mypy, import-linter and others           about  35 MB'
 	@echo '  TensorFlow 2.21 for the CPU, Keras, scikit-learn       about 330 MB'
 	@$(SAY_TORCH)
 	$(PIP) --editable '.[dev,torch,tensorflow]'
@@ -78,13 +78,13 @@ $(VENV)/.installed-test: $(VENV)/.made $(SOURCES)
 
 $(VENV)/.installed-check: $(VENV)/.made $(SOURCES)
 	@echo 'nightwatt: downloading into .venv what pip does not find in its cache:'
-	@echo '  numpy, pandas, pyarrow, scipy, matplotlib and others   about 170 MB'
-	@echo '  ruff, mypy, import-linter, pytest and others           about  40 MB'
+	@echo '  numpy, pandas, pyarrow, scipy, matplotlib and others   about 160 MB'
+	@echo '  ruff, mypy, import-linter, pytest and others           about  35 MB'
 	$(PIP) --editable '.[dev]'
 	@touch $@
 
 define SAY_TORCH
-echo '  PyTorch 2.13                                           about 190 MB as a CPU build'; \
+echo '  PyTorch 2.13                                           about 200 MB as a CPU build'; \
 echo '    (on Linux the usual index gives the CUDA build instead, about 3 GB: README, "Installing", says how to avoid it)'
 endef
 
