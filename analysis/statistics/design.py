@@ -1,0 +1,166 @@
+"""Can a design answer its own question? What can be known before the first run is said before the first run."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from analysis.findings import Caution
+from analysis.statistics.outliers import largest_z
+from analysis.statistics.power import POWER, equivalence_power, largest_deviation, runs_for_rank_test, smallest_p
+
+CANNOT = frozenset({"nothing-to-compare", "no-inference", "rank-test-out-of-reach", "order-confounded"})
+"""Codes of the cautions that say: this design cannot answer its question, or one of its tests never can."""
+
+MOST_PAIRWISE = 10
+"""More configurations than this are compared with the first one only, where no baseline is named."""
+
+
+@dataclass(frozen=True)
+class Design:
+    """What a protocol says of its comparison; ``runs`` are those of each configuration."""
+
+    configurations: int
+    runs: int
+    order: Literal["blocks", "latin", "shuffle", "listed"] = "blocks"
+    alpha: float = 0.05
+    baseline: bool = False
+    """Whether the others are compared with one of them only, not every one with every other."""
+    outlier_rule: Literal["z", "mad", "none"] = "z"
+    outlier_threshold: float = 3.0
+    ddof: int = 1
+    margin: float | None = None
+    """Of the equivalence that is to be shown, in its metric's unit."""
+    margin_metric: str = ""
+    one_seed: bool = False
+    classic: bool = False
+
+    @property
+    def paired(self) -> bool:
+        """Whether runs are compared within their blocks."""
+        return self.order in ("blocks", "latin") and not self.classic
+
+    @property
+    def comparisons(self) -> int:
+        """How many pairs of configurations are compared: the family that is corrected for."""
+        k = self.configurations
+        return max(k - 1, 0) if self.baseline or k > MOST_PAIRWISE else k * (k - 1) // 2
+
+    @property
+    def alpha_each(self) -> float:
+        """What the smallest p of the family must reach (Holm's first step, and Bonferroni's every step)."""
+        return self.alpha / max(self.comparisons, 1)
+
+
+def cautions(design: Design) -> tuple[Caution, ...]:
+    """What a person must know before such a night begins; those that say "cannot" first."""
+    found = [*_reach(design), *_order(design), *_outliers(design), *_equivalence(design), *_seed(design)]
+    return tuple(sorted(found, key=lambda caution: caution.code not in CANNOT))
+
+
+def _reach(design: Design) -> Iterator[Caution]:
+    if design.configurations < 2:
+        yield Caution(
+            "nothing-to-compare",
+            "There is one configuration: its energy is described, nothing is compared.",
+            "give a factor two levels",
+        )
+        return
+    if design.runs < 2:
+        yield Caution(
+            "no-inference",
+            "One run of each configuration allows no inference at all: no test, no interval.",
+            "design.blocks = 2 is the least, 6 reaches a rank test",
+        )
+        return
+    least = smallest_p(design.runs, paired=design.paired)
+    if least > design.alpha_each:
+        test = "Wilcoxon's signed-rank test" if design.paired else "the Mann-Whitney test"
+        family = (
+            f"{design.alpha:g}"
+            if design.comparisons == 1
+            else f"{design.alpha:g} over {design.comparisons} comparisons (first step {design.alpha_each:.3g})"
+        )
+        enough = runs_for_rank_test(design.alpha_each, paired=design.paired)
+        yield Caution(
+            "rank-test-out-of-reach",
+            f"With {design.runs} runs of each configuration the smallest p of {test} is {least:.3g}: whatever the"
+            f" night brings, it cannot reach {family}. The t-test can.",
+            f"design.blocks = {enough} is the least that can"
+            + ("" if design.baseline or design.comparisons == 1 else "; analysis.baseline makes the family smaller"),
+        )
+
+
+def _order(design: Design) -> Iterator[Caution]:
+    k = design.configurations
+    if k < 2:
+        return
+    if design.order == "listed":
+        yield Caution(
+            "order-confounded",
+            "All runs of one configuration come before the next: what drifts through the night cannot be told from the"
+            " configuration. (10 runs a side, 4 % drift, 0.6 % noise, true effect 1 %: 99.7 % false alarms.)",
+            'design.order = "blocks"',
+        )
+    elif design.order == "shuffle":
+        yield Caution(
+            "no-drift-protection",
+            "One shuffle of all runs leaves drift in the comparison. (10 runs a side, 4 % linear drift, 0.6 % noise,"
+            " true effect 1 %: found in 32 % of nights; in blocks with the paired test in 90 %.)",
+            'design.order = "blocks"',
+        )
+    elif design.classic:
+        yield Caution(
+            "blocks-ignored",
+            "The classic recipe ignores the blocks. (As above: found in 15 % of nights instead of 90 %.)",
+            'analysis.recipe = "blocks"',
+        )
+    rows = k if k % 2 == 0 else 2 * k
+    if design.order == "latin" and design.runs % rows:
+        yield Caution(
+            "latin-incomplete",
+            f"{design.runs} blocks are no whole number of Latin designs of {rows} rows: positions differ by one.",
+            f"design.blocks = {rows * math.ceil(design.runs / rows)}",
+        )
+
+
+def _outliers(design: Design) -> Iterator[Caution]:
+    limit = largest_z(design.runs, design.ddof)
+    if design.outlier_rule == "z" and limit is not None and limit <= design.outlier_threshold:
+        enough = design.runs
+        while (largest_z(enough, design.ddof) or 0.0) <= design.outlier_threshold:
+            enough += 1
+        yield Caution(
+            "outlier-rule-cannot-fire",
+            f"Of {design.runs} runs none can have |z| above {limit:.2f} (ddof {design.ddof}): the outlier rule |z| >"
+            f" {design.outlier_threshold:g} cannot flag any run, however far off.",
+            f"from {enough} runs on it can",
+        )
+
+
+def _equivalence(design: Design) -> Iterator[Caution]:
+    if design.margin is None or design.configurations < 2:
+        return
+    often = largest_deviation(design.runs, design.margin, alpha=design.alpha, paired=design.paired)
+    half = largest_deviation(design.runs, design.margin, alpha=design.alpha, power=0.5, paired=design.paired)
+    if often is None or half is None:
+        return
+    twice = equivalence_power(design.runs, 2 * often, design.margin, alpha=design.alpha, paired=design.paired) or 0.0
+    yield Caution(
+        "equivalence-power",
+        f"Equivalence of {design.margin_metric} within {design.margin:g} is shown in {100 * POWER:.0f} % of nights"
+        f" where its standard deviation between runs is at most {often:.3g}, in half of them at {half:.3g}, in"
+        f" {100 * twice:.0f} % at {2 * often:.3g} (no true difference, arms independent).",
+        "more blocks, or a margin that can be defended beforehand",
+    )
+
+
+def _seed(design: Design) -> Iterator[Caution]:
+    if design.one_seed and design.runs > 1:
+        yield Caution(
+            "one-seed",
+            "All runs share one seed: what is found holds for this seed, and scatter between seeds is not seen.",
+            'design.workload_seed = "per-block"',
+        )

@@ -1,0 +1,80 @@
+import json
+import subprocess
+import sys
+
+import pytest
+
+from nightwatt.plan import command
+
+
+@pytest.fixture
+def planned(capsys):
+    """What `nightwatt plan` prints for the demo with some options."""
+
+    def printed(*overrides, **options):
+        assert 0 == command("demo", list(overrides), **options)
+        return capsys.readouterr().out
+
+    return printed
+
+
+def test_a_plan_shows_order_clock_disk_effect_and_cautions(planned):
+    text = planned(run_s=20.0)
+    for part in (
+        "2 configurations x 6 = 12 runs, after 2 discarded runs",
+        "b06-2",
+        "every run takes 20 s",
+        "worst",
+        "Disk:",
+        "2.36 %",
+        "cannot flag any run",
+        "remedy: from 11 runs on it can",
+    ):
+        assert part in text
+
+
+def test_overrides_are_shown(planned):
+    assert "--set design.blocks=2" in planned("design.blocks=2")
+
+
+def test_without_an_estimate_the_best_clock_says_that_it_counts_waits_only(planned):
+    assert "--run-s SECONDS says more" in planned()
+
+
+def test_a_long_order_is_shortened_unless_all_is_asked_for(planned):
+    short, whole = planned("design.blocks=50"), planned("design.blocks=50", whole=True)
+    assert "… 86 more (--all shows them)" in short
+    assert "b25-1" not in short
+    assert "b25-1" in whole
+    assert "more (--all" not in whole
+
+
+def test_a_design_that_cannot_answer_says_so_first(planned):
+    text = planned("design.blocks=1", "design.order=listed")
+    assert "This design cannot answer everything that it asks:" in text
+    assert "no inference at all" in text
+    assert "Smallest difference" not in text
+
+
+def test_json_holds_everything(planned):
+    body = json.loads(planned(as_json=True, run_s=20.0))
+    assert 14 == len(body["slots"])
+    assert 0.0236 == pytest.approx(body["effects"][1]["smallest_effect"], abs=1e-4)
+    assert {"outlier-rule-cannot-fire": False} == {item["code"]: item["cannot"] for item in body["cautions"]}
+    assert body["forecast"]["best_s"] < body["forecast"]["worst_s"]
+
+
+def test_a_far_finish_carries_its_date(planned):
+    assert " 20" in planned("design.blocks=5000").split("worst")[1][:20]
+
+
+def test_from_the_command_line_a_refused_protocol_exits_with_2_and_one_message():
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", "nightwatt", "plan", "demo", "--set", "design.blocs=2"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (2, "") == (done.returncode, done.stdout)
+    assert 'did you mean "design.blocks"?' in done.stderr
+    assert "Traceback" not in done.stderr
