@@ -150,7 +150,7 @@ def test_a_mark_in_a_run_is_stamped_when_it_was_called(tmp_path):
 
 
 def test_a_reader_that_leaves_early_is_no_error(tmp_path):
-    command = f"{sys.executable} -P -m nightwatt plan demo --set design.blocks=4000 | head -n 1"
+    command = f"{sys.executable} -P -m nightwatt plan demo --set design.blocks=4000 --all | head -n 1"
     done = subprocess.run(command, shell=True, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert (1, "") == (len(done.stdout.splitlines()), done.stderr)
 
