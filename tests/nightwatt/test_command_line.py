@@ -32,7 +32,7 @@ def protocol(tmp_path):
         file = tmp_path / "small.toml"
         file.write_text(
             f'title = "small"\n[workload]\n{workload}\n[factors]\narm = ["a", "b"]\n'
-            f'[design]\nblocks = 2\n[sensors.simulated]\n{rest}'
+            f"[design]\nblocks = 2\n[sensors.simulated]\n{rest}"
         )
         return file
 
