@@ -1,10 +1,14 @@
+import contextlib
 import os
 import sys
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from harness.errors import ExitCode, ProtocolError, UsageError
 from harness.protocol import find, from_json, parse_overrides, read, shipped
+from harness.protocol_refusals import UNAVAILABLE, known_keys
 
 SOUND = """
 title = "A sound protocol"
@@ -281,6 +285,32 @@ def test_overrides_are_not_changed_by_reading(write):
     overrides = {"factors": {"width": [3], "precision": ["amp"]}, "factors.width": [4]}
     assert (4,) == read(write(SOUND), overrides).factors["width"]
     assert {"factors": {"width": [3], "precision": ["amp"]}, "factors.width": [4]} == overrides
+
+
+KEYS = [*known_keys(), *UNAVAILABLE, "factors.width", "factors.x-y", "workload.env.A", "sensors.nvml.x", "y", "exclude"]
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(-3, 3) | st.floats() | st.text("{}az/\n\0", max_size=4) | st.dates(),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["width", "runs", "a", ""]), inner, max_size=3)
+    ),
+    max_leaves=6,
+)
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(overrides=st.dictionaries(st.sampled_from(KEYS), VALUES, max_size=6))
+def test_whatever_stands_in_a_protocol_is_read_or_refused_in_words(write, overrides):
+    with contextlib.suppress(ProtocolError):
+        assert read(write(SOUND), overrides).title
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(body=st.binary(max_size=60) | st.text("[]={}\"'\n#. ab1", max_size=60).map(str.encode))
+def test_whatever_bytes_a_file_holds_are_refused_in_words(write, body):
+    file = write(SOUND)
+    file.write_bytes(body)
+    with pytest.raises(ProtocolError):
+        read(file)
 
 
 def test_a_path_is_found_as_it_stands(write):
