@@ -18,6 +18,7 @@ what a gap left unseen. The sensor's own class is not in them: it is common to a
 
 from __future__ import annotations
 
+import functools
 import math
 from dataclasses import dataclass, replace
 
@@ -56,7 +57,7 @@ class Series:
         if np.any(np.diff(self.t_ns) <= 0):
             raise ValueError("the time of a series stands still or goes back")
 
-    @property
+    @functools.cached_property
     def step_ns(self) -> int:
         """The median time between two readings, ns; 0 where there are fewer than two."""
         return int(np.median(np.diff(self.t_ns))) if len(self.t_ns) > 1 else 0
