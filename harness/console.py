@@ -8,6 +8,7 @@ output moves to ``console.log`` of the night, as plain lines.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import select
 import time
@@ -100,6 +101,8 @@ class Console:
         if not self._wants_live:
             self._lines(event)
             return
+        if not self._stream.isatty():  # hung up: rich would pass over it in silence
+            raise OSError(errno.EIO, "the terminal is gone")
         if isinstance(event, Tick) and self._monotonic_s() - self._drawn_s < REFRESH_S:
             return
         if self._live is None:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import importlib.metadata
-import re
 import secrets
 import shutil
 import time
@@ -26,10 +25,11 @@ from harness.plan import Plan, document
 from harness.progress import Outcome, RunKey
 from harness.protocol_model import Protocol
 from harness.record import (
-    INTERRUPTED,
+    DAMAGED,
     PARTIAL,
     RUN_JSON,
     SCHEMA,
+    SET_ASIDE,
     Cause,
     Level,
     NightFolder,
@@ -42,12 +42,9 @@ from harness.record import (
     write_json,
 )
 
-DAMAGED = ".damaged"
-"""Added by a person to the name of a run folder that cannot be read: it is passed over, its slot executed again."""
 _ENTRIES = (
     "protocol.toml", "plan.json", "host.json", "journal", "sources", "runs", "report", "console.log", "lock",
 )  # fmt: skip
-_SET_ASIDE = re.compile(rf"(.+?)(?:{re.escape(INTERRUPTED)}(?:-\d+)?|{re.escape(PARTIAL)}|{re.escape(DAMAGED)})")
 
 
 @dataclass(frozen=True)
@@ -225,7 +222,7 @@ def _runs(folder: NightFolder, plan: Plan) -> tuple[list[Outcome], list[RunKey],
     for path in sorted(folder.runs.iterdir()) if folder.runs.is_dir() else ():
         if path.name.startswith("."):
             continue
-        aside = _SET_ASIDE.fullmatch(path.name)
+        aside = SET_ASIDE.fullmatch(path.name)
         name = RunName.parse(aside[1] if aside else path.name)
         slot = slots.get(name.slot) if name else None
         ours = name is not None and slot is not None and name.slug == slug(slot.configuration)

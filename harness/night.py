@@ -134,7 +134,7 @@ class _Walk:
         given = protocols.values(configuration.levels, slot.seed)
         until_cool = protocol.cooldown is not None and protocol.cooldown.until == "temperature"
         return RunOrder(
-            night=self.folder,
+            night=NightFolder(self.folder.root.absolute()),  # a run works in a folder of its own
             name=RunName(slot.block, slot.position, self.progress.next_attempt(slot), slug(slot.configuration)),
             slot=slot,
             levels=configuration.levels,
@@ -177,7 +177,7 @@ class _Walk:
                 warmup.duration_s,
                 env={},
                 grace_s=self.protocol.workload.grace_s,
-                folder=self.folder.journal / f"warmup-{stamp(time.time_ns())}",
+                folder=self.folder.journal.absolute() / f"warmup-{stamp(time.time_ns())}",
                 stop=self.stop,
             )
             self.previous_end_ns = time.monotonic_ns()

@@ -57,6 +57,8 @@ CLOCKS_CSV = "clocks.csv"
 
 PARTIAL = ".partial"
 INTERRUPTED = ".interrupted"
+DAMAGED = ".damaged"
+"""Added by a person to the name of a run folder that cannot be read: it is passed over, its slot executed again."""
 
 
 class Status(enum.StrEnum):
@@ -311,22 +313,24 @@ class RunName:
     @classmethod
     def parse(cls, name: str) -> RunName | None:
         """The parts of a settled run folder's name, or None where it is not one (or partial, or interrupted)."""
-        found = None if _UNSETTLED.search(name) else _RUN_NAME.fullmatch(name)
+        found = None if SET_ASIDE.fullmatch(name) else _RUN_NAME.fullmatch(name)
         return cls(int(found[1]), int(found[2]), int(found[3]), found[4]) if found else None
 
 
 _RUN_NAME = re.compile(r"b(\d{2,6})-(\d{1,7})-a(\d{1,4})-([A-Za-z0-9._+=-]{1,60})")
-_UNSETTLED = re.compile(rf"({re.escape(PARTIAL)}|{re.escape(INTERRUPTED)}(-\d+)?)$")
 _SLUG_LENGTH = 60
+SET_ASIDE = re.compile(rf"(.+?)(?:{re.escape(PARTIAL)}|{re.escape(INTERRUPTED)}(?:-\d+)?|{re.escape(DAMAGED)})")
+"""The name of a run folder that is no settled run; its first group is the run's own name."""
 
 
 def slug(text: str) -> str:
     """``text`` as a name that is safe in a path: letters, digits, ``._+=-``; at most 60 characters.
 
-    Where characters had to go or the text is too long, eight hexadecimal digits of its sha256 keep it unique.
+    Where characters had to go, the text is too long, or it ends like the name of a folder that was set aside, eight
+    hexadecimal digits of its sha256 keep it unique.
     """
     safe = re.sub(r"[^A-Za-z0-9._+=-]+", "-", text).strip(".-") or "x"
-    if safe == text and len(safe) <= _SLUG_LENGTH:
+    if safe == text and len(safe) <= _SLUG_LENGTH and not SET_ASIDE.fullmatch(safe):
         return safe
     import hashlib  # here: OpenSSL would cost each sidecar 4 MB
 

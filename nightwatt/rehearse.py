@@ -10,6 +10,7 @@ import typer
 
 def command(
     protocol: Annotated[str, typer.Argument(help="A protocol file, or the name of a shipped protocol (demo).")],
+    *,
     override: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Override a key, as in design.blocks=2; may be repeated."),
@@ -19,6 +20,7 @@ def command(
     ] = 0.001,
     out: Annotated[Path, typer.Option(help="The folder in which the night's folder is made.")] = Path("results"),
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show only troubles and the end.")] = False,
+    report: Annotated[bool, typer.Option(help="Build the report when the night is over.")] = True,
 ) -> int:
     """Execute a protocol's whole night with fake workloads and a simulated sensor, its times shrunk."""
     from harness.engines.local import Order, begin_night
@@ -30,4 +32,4 @@ def command(
     file, overrides = find(protocol), parse_overrides(override or [])
     rehearsed = rehearse(read(file, overrides), factor)
     order = Order(file, rehearsed, make_plan(rehearsed), out, overrides, rehearsal=True)
-    return watched(lambda watcher: begin_night(order, watcher), quiet=quiet)
+    return watched(lambda watcher: begin_night(order, watcher), quiet=quiet, report=report)

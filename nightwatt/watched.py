@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from harness.engines.local import Ended, Watcher
 
 
-def watched(execute: Callable[[Watcher], Ended], *, quiet: bool) -> int:
+def watched(execute: Callable[[Watcher], Ended], *, quiet: bool, report: bool) -> int:
     """Execute a night with its display on standard error; then its report; returns the exit code."""
     from harness.console import Console
     from harness.engines.local import Watcher
@@ -24,7 +24,7 @@ def watched(execute: Callable[[Watcher], Ended], *, quiet: bool) -> int:
         ended = execute(Watcher(console.show, console.move_to_log))
     finally:
         console.close()
-    if ended.exit_code in (ExitCode.DONE, ExitCode.UNFINISHED):
+    if report and ended.exit_code in (ExitCode.DONE, ExitCode.UNFINISHED):
         try:
             from analysis.report import write_report
 

@@ -1,0 +1,425 @@
+"""Whole nights of real processes, in seconds: interrupted, killed, resumed, refused."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness import folder as folders
+from harness.record import NightFolder, RunName, read_json
+
+PROTOCOL = """
+title = "Which length?"
+[workload]
+command = ["{python}", "{workloads}/fake.py", "--phases", "setup:0.02,train:{length}", "--seed", "{seed}",
+           "--accuracy", "0.8"]
+window = "train"
+timeout_s = 60
+grace_s = 0.5
+[factors]
+length = [0.1, 0.15]
+[design]
+blocks = 3
+seed = 3
+[sensors.simulated]
+"""
+PATIENCE_S = 60.0
+
+
+@dataclass
+class Session:
+    """One nightwatt process at work."""
+
+    process: subprocess.Popen[str]
+    out: Path
+
+    @property
+    def folder(self) -> NightFolder:
+        """The only night in the results folder, once it is there."""
+        night = wait_for(lambda: next((path for path in self.out.glob("[0-9]*")), None))
+        return NightFolder(night)
+
+    def end(self) -> tuple[int, str]:
+        """Its exit code and what it told, when it has ended by itself."""
+        _, told = self.process.communicate(timeout=PATIENCE_S)
+        return self.process.returncode, told
+
+
+def wait_for(look: Callable[[], Any]) -> Any:
+    """What ``look`` finds, as soon as it finds something."""
+    give_up_s = time.monotonic() + PATIENCE_S
+    while not (found := look()):
+        assert time.monotonic() < give_up_s, "it never came"
+        time.sleep(0.01)
+    return found
+
+
+@pytest.fixture
+def nightwatt(tmp_path: Path) -> Iterator[Callable[..., Session]]:
+    """Start ``nightwatt COMMAND …``, its results in ``tmp_path/results``; what is still there at the end is killed."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start(*words: str, **environment: str) -> Session:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "nightwatt", *words],
+            cwd=tmp_path, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+            env=os.environ | {"NIGHTWATT_RUNTIME_DIR": str(tmp_path / "locks")} | environment,
+            start_new_session=True,
+        )  # fmt: skip
+        started.append(process)
+        return Session(process, tmp_path / "results")
+
+    yield start
+    for process in started:
+        if process.poll() is None:
+            process.kill()
+        process.communicate()
+
+
+Start = Callable[..., Session]
+
+
+@pytest.fixture
+def run(nightwatt: Start, tmp_path: Path) -> Start:
+    """Begin a night of the protocol, changed as given by ``--set``."""
+
+    def begun(*overrides: str, protocol: str = PROTOCOL) -> Session:
+        (tmp_path / "lengths.toml").write_text(protocol)
+        words = [word for override in overrides for word in ("--set", override)]
+        return nightwatt("run", "lengths.toml", "--no-report", *words)
+
+    return begun
+
+
+@pytest.fixture
+def resume(nightwatt: Start) -> Callable[..., Session]:
+    return lambda folder, *words: nightwatt("resume", str(folder.root), "--no-report", *words)
+
+
+def settled(folder: NightFolder) -> dict[str, dict[str, Any]]:
+    """The records of the settled runs, by their folders' names."""
+    return {str(name): read_json(path / "run.json") for name, path in folder.settled().items()}
+
+
+def planned(folder: NightFolder) -> list[str]:
+    """The names of the runs of an undisturbed night, in the plan's order."""
+    return [
+        str(RunName(slot.block, slot.position, 1, slot.configuration))
+        for slot in folders.read_head(folder.root).plan.slots
+    ]
+
+
+def journal(folder: NightFolder) -> list[dict[str, Any]]:
+    return [
+        json.loads(line) for path in sorted(folder.journal.glob("*.jsonl")) for line in path.read_text().splitlines()
+    ]
+
+
+def assert_whole(folder: NightFolder) -> None:
+    """Each slot has exactly one valid, completed run, and what the runs measured is what an undisturbed night gives."""
+    runs = settled(folder)
+    assert sorted(name.rpartition("-a")[0] for name in planned(folder)) == sorted(
+        f"b{body['block']:02d}-{body['position']}" for body in runs.values() if body["validity"] == "valid"
+    )
+    assert {"completed"} == {body["status"] for body in runs.values()}
+    for body in runs.values():
+        window_s = (body["window"]["end_ns"] - body["window"]["begin_ns"]) / 1e9
+        assert body["levels"]["length"] == window_s
+
+
+def marked(folder: NightFolder, pattern: str) -> bool:
+    """Whether the workload of a run in progress whose name fits has left a mark."""
+    return any(path.stat().st_size for path in folder.runs.glob(f"{pattern}.partial/marks.jsonl"))
+
+
+def no_process_knows(folder: NightFolder) -> bool:
+    """Whether no process has this night's path in its command line."""
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            words = path.read_bytes()
+        except OSError:
+            continue
+        if os.fsencode(folder.runs) in words:
+            return False
+    return True
+
+
+def test_a_night_executes_its_plan_and_tells_it_in_order(run: Start) -> None:
+    session = run()
+    code, told = session.end()
+    assert 0 == code, told
+    folder = session.folder
+    assert_whole(folder)
+    order = [line["run"] for line in journal(folder) if line["event"] == "RunSettled"]
+    assert planned(folder) == order
+    expected = ["Session", "NightStarted"]
+    for _block in range(3):
+        expected += [*["RunStarted", "StageStarted", "StageStarted", "RunSettled"] * 2, "BlockSettled"]
+    assert [*expected, "NightEnded"] == [line["event"] for line in journal(folder)]
+    lines = told.splitlines()
+    assert "Which length?: the night begins in" in lines[0]
+    assert all("ok" in line for line in lines[1:7])
+    assert f"          nightwatt report {Path('results') / folder.root.name}" == lines[-1]
+
+
+def test_a_seed_gives_each_block_its_own_and_the_results_follow(run: Start) -> None:
+    session = run()
+    session.end()
+    seeds = {(body["block"], body["seed"]) for body in settled(session.folder).values()}
+    assert 3 == len(seeds)
+    metrics = {(body["seed"], body["metrics"]["accuracy"]) for body in settled(session.folder).values()}
+    assert 3 == len(metrics)
+
+
+@pytest.mark.parametrize("moment", ["before", "cooldown", "workload", "between"])
+def test_a_killed_night_is_resumed_as_if_nothing_had_happened(
+    run: Start, resume: Callable[..., Session], moment: str
+) -> None:
+    session = run("cooldown.minimum_s=0.2")
+    folder = session.folder
+    if moment == "cooldown":
+        wait_for(lambda: len(settled(folder)) == 2 and any(folder.runs.glob("*.partial")))
+    elif moment == "workload":
+        wait_for(lambda: marked(folder, "b02-*"))
+    elif moment == "between":
+        wait_for(lambda: len(settled(folder)) == 3)
+    session.process.kill()
+    session.process.wait()
+    before = settled(folder)
+    wait_for(lambda: no_process_knows(folder))
+
+    code, told = resume(folder).end()
+    assert 0 == code, told
+    assert_whole(folder)
+    assert before.items() <= settled(folder).items()
+    assert not list(folder.runs.glob("*.partial"))
+
+
+def test_a_night_killed_again_and_again_ends_all_the_same(run: Start, resume: Callable[..., Session]) -> None:
+    session = run()
+    folder = session.folder
+    for _ in range(4):
+        wait_for(lambda: list(folder.runs.glob("*.partial")) or len(settled(folder)) == 6)
+        session.process.kill()
+        session.process.wait()
+        session = resume(folder)
+    code, told = session.end()
+    assert 0 == code, told
+    assert_whole(folder)
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_one_signal_ends_the_night_in_order_and_names_the_way_back(
+    run: Start, resume: Callable[..., Session], number: int, code: int
+) -> None:
+    session = run("factors.length=[0.1,30.0]")
+    folder = session.folder
+    wait_for(lambda: marked(folder, "*30.0"))
+    session.process.send_signal(number)
+    ended, told = session.end()
+    assert code == ended
+    assert told.splitlines()[-1].endswith(f"nightwatt resume {Path('results') / folder.root.name}")
+    assert no_process_knows(folder)
+    (interrupted,) = folder.runs.glob("*.interrupted")
+    body = read_json(interrupted / "run.json")
+    assert ("interrupted", "invalid") == (body["status"], body["validity"])
+
+
+def test_a_second_signal_leaves_no_grace_and_still_a_record(run: Start) -> None:
+    stubborn = PROTOCOL.replace('"--seed"', '"--ignore-sigterm", "--hang", "--seed"').replace("0.5", "50.0")
+    session = run(protocol=stubborn)
+    folder = session.folder
+    wait_for(lambda: marked(folder, "*"))
+    session.process.send_signal(signal.SIGINT)
+    time.sleep(0.3)
+    assert session.process.poll() is None
+    session.process.send_signal(signal.SIGINT)
+    begin_s = time.monotonic()
+    code, _ = session.end()
+    assert 130 == code
+    assert time.monotonic() - begin_s < 40.0
+    (interrupted,) = folder.runs.glob("*.interrupted")
+    assert "interrupted" == read_json(interrupted / "run.json")["status"]
+    assert no_process_knows(folder)
+
+
+def test_a_hang_up_moves_the_output_and_the_night_goes_on(run: Start) -> None:
+    session = run("factors.length=[0.1,0.5]")
+    folder = session.folder
+    wait_for(lambda: settled(folder))
+    session.process.send_signal(signal.SIGHUP)
+    code, _ = session.end()
+    assert 0 == code
+    assert_whole(folder)
+    assert "the night is over: 6 of 6 runs are done" in (folder.root / "console.log").read_text()
+
+
+def test_a_night_that_somebody_executes_is_not_executed_twice(run: Start, resume: Callable[..., Session]) -> None:
+    session = run("factors.length=[0.1,30.0]")
+    folder = session.folder
+    wait_for(lambda: any(folder.runs.glob("*.partial")))
+    code, told = resume(folder).end()
+    assert 3 == code
+    assert "another nightwatt is using this night" in told
+    assert f"process {session.process.pid} since" in told
+    session.process.send_signal(signal.SIGTERM)
+    session.end()
+
+
+def test_a_changed_script_is_refused_with_the_difference(
+    run: Start, resume: Callable[..., Session], tmp_path: Path
+) -> None:
+    script = tmp_path / "work.sh"
+    script.write_text("sleep 0.05\n")
+    protocol = re.sub(r"command = .*?\]\n", 'command = ["sh", "work.sh", "{length}"]\n', PROTOCOL, flags=re.DOTALL)
+    session = run("design.blocks=2", protocol=protocol.replace('window = "train"', ""))
+    folder = session.folder
+    wait_for(lambda: settled(folder))
+    session.process.send_signal(signal.SIGTERM)
+    session.end()
+    before = settled(folder)
+    script.write_text("sleep 0.06\n")
+    code, told = resume(folder).end()
+    assert 3 == code
+    assert "source work.sh: was " in told
+    assert before == settled(folder)
+    script.write_text("sleep 0.05\n")
+    code, told = resume(folder).end()
+    assert 0 == code, told
+
+
+def test_a_changed_protocol_is_refused(run: Start, resume: Callable[..., Session]) -> None:
+    session = run("design.blocks=1")
+    session.end()
+    folder = session.folder
+    folder.protocol.write_text(folder.protocol.read_text() + "# changed\n")
+    code, told = resume(folder).end()
+    assert 2 == code
+    assert "not the one it was begun with" in told
+
+
+def test_a_truncated_record_is_one_error_and_its_slot_is_executed_again_when_set_aside(
+    run: Start, resume: Callable[..., Session]
+) -> None:
+    session = run("design.blocks=1")
+    session.end()
+    folder = session.folder
+    path = next(iter(folder.settled().values()))
+    (path / "run.json").write_bytes((path / "run.json").read_bytes()[:200])
+    code, told = resume(folder).end()
+    assert 2 == code
+    assert f"where:  {path / 'run.json'}" in told
+    path.rename(path.with_name(path.name + ".damaged"))
+    code, told = resume(folder).end()
+    assert 0 == code, told
+    assert_whole(folder)
+    assert path.with_name(path.name + ".damaged").is_dir()
+    assert path.with_name(path.name.replace("-a1-", "-a2-")).is_dir()
+
+
+def test_a_foreign_file_is_one_error_and_stays(run: Start, resume: Callable[..., Session]) -> None:
+    session = run("design.blocks=1")
+    session.end()
+    folder = session.folder
+    (folder.runs / "holiday.jpg").write_text("sun")
+    code, told = resume(folder).end()
+    assert 2 == code
+    assert "something foreign lies in this night" in told
+    assert "Traceback" not in told
+    assert "sun" == (folder.runs / "holiday.jpg").read_text()
+
+
+def test_results_that_cannot_be_written_are_one_error(nightwatt: Start, tmp_path: Path) -> None:
+    (tmp_path / "lengths.toml").write_text(PROTOCOL)
+    (tmp_path / "blocked").write_text("")
+    code, told = nightwatt("run", "lengths.toml", "--out", "blocked/results").end()
+    assert 2 == code
+    assert "no night can be begun there" in told
+    assert "--out" in told
+
+
+def test_a_missing_sensor_is_refused_before_anything_is_made(run: Start, tmp_path: Path) -> None:
+    session = run("sensors.rapl={}", "sensors.required=['rapl']", "sensors.simulated={}")
+    code, told = session.end()
+    if code == 0:
+        pytest.skip("this machine has RAPL")
+    assert 3 == code
+    assert "sensor rapl:" in told
+    assert "remedy:" in told
+    assert not (tmp_path / "results").exists()
+
+
+def test_an_energy_domain_that_no_channel_covers_is_refused(run: Start, tmp_path: Path) -> None:
+    code, told = run("analysis.energy=['wall']").end()
+    assert 3 == code
+    assert "analysis.energy asks for wall, which no channel covers (covered: gpu0)" in told
+    assert not (tmp_path / "results").exists()
+
+
+def test_the_warm_up_is_ended_at_its_time_and_repeated_in_the_next_session(
+    run: Start, resume: Callable[..., Session]
+) -> None:
+    warm = 'command = ["{python}", "{workloads}/fake.py", "--phases", "", "--daemon", "--hang"]'
+    session = run("design.blocks=1", protocol=f"{PROTOCOL}\n[warmup]\n{warm}\nduration_s = 0.4\nruns = 1\n")
+    folder = session.folder
+    wait_for(lambda: any(name.startswith("b01-1") for name in settled(folder)))
+    session.process.send_signal(signal.SIGTERM)
+    session.end()
+    code, told = resume(folder).end()
+    assert 0 == code, told
+    assert 2 == len(list(folder.journal.glob("warmup-*")))
+    discarded = {name for name, body in settled(folder).items() if body["validity"] == "discarded"}
+    assert {"b00-1-a1-0.1", "b00-2-a1-0.15", "b00-1-a2-0.1", "b00-2-a2-0.15"} == discarded
+    assert not [line for line in journal(folder) if line["event"] == "Trouble" and "warm-up" in line["what"]]
+
+
+def test_a_warm_up_that_cannot_be_started_is_told_and_the_night_goes_on(run: Start) -> None:
+    protocol = f'{PROTOCOL}\n[warmup]\ncommand = ["{{python}}", "-c", "raise SystemExit(3)"]\nduration_s = 5\n'
+    session = run("design.blocks=1", protocol=protocol)
+    code, told = session.end()
+    assert 0 == code
+    assert "the warm-up did not go as asked: it ended by itself" in told
+
+
+def test_a_rehearsal_goes_through_a_whole_night_and_says_that_it_is_one(nightwatt: Start, tmp_path: Path) -> None:
+    protocol = PROTOCOL.replace("timeout_s = 60", "timeout_s = 600").replace("[sensors.simulated]", "[sensors.nvml]")
+    (tmp_path / "lengths.toml").write_text(f"{protocol}\n[cooldown]\nminimum_s = 120\n")
+    session = nightwatt("rehearse", "lengths.toml", "--set", "design.blocks=1", "--no-report")
+    code, told = session.end()
+    assert 0 == code, told
+    assert "REHEARSAL: Which length?: the night begins" in told
+    folder = session.folder
+    assert "-lengths-rehearsal-" in folder.root.name
+    assert read_json(folder.plan)["rehearsal"] is True
+    assert [True, True] == [body["rehearsal"] for body in settled(folder).values()]
+
+
+def test_the_status_of_a_night_is_told_as_json_while_it_runs(run: Start, nightwatt: Start) -> None:
+    session = run("factors.length=[0.1,30.0]")
+    folder = session.folder
+    wait_for(lambda: marked(folder, "*30.0"))
+    told = subprocess.run(
+        [sys.executable, "-m", "nightwatt", "status", str(folder.root), "--json"],
+        capture_output=True, text=True, check=True, timeout=PATIENCE_S,
+    )  # fmt: skip
+    body = json.loads(told.stdout)
+    assert (True, 6) == (body["running"], body["slots"])
+    assert "workload" == body["current"]["stage"]
+    words = subprocess.run(
+        [sys.executable, "-m", "nightwatt", "status", str(folder.root)],
+        capture_output=True, text=True, check=True, timeout=PATIENCE_S,
+    )  # fmt: skip
+    assert f"running (process {session.process.pid} since" in words.stdout
+    session.process.send_signal(signal.SIGTERM)
+    session.end()
