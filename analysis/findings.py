@@ -124,6 +124,7 @@ class Exclusion:
     """invalid | failed | outlier-z | outlier-mad | outlier-residual | discarded | superseded | no-energy | unpaired"""
     reason: str
     energy_J: float | None = None
+    """Its value, where energy is what is compared."""
     z: float | None = None
     z_residual: float | None = None
     """z of the block-adjusted residual."""
@@ -167,6 +168,8 @@ class Findings:
     cautions: tuple[Caution, ...] = ()
     outlier_rule: Mapping[str, Any] = field(default_factory=dict)
     """threshold, ddof, largest z possible at this n, how often clean data are flagged, whether it could fire."""
+    headline_all: str = ""
+    """The headline with the flagged runs left in, and whether the two disagree; empty where none was flagged."""
     methods: str = ""
     """The methods paragraph."""
     design: Mapping[str, Any] = field(default_factory=dict)

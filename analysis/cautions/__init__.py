@@ -1,0 +1,30 @@
+"""What a reader must know before believing a number: each trap has a code, a sentence, and advice.
+
+The program looks for these by itself; none of them changes a number.
+"""
+
+from __future__ import annotations
+
+from analysis.cautions import comparison, measurement
+from analysis.cautions.evidence import Evidence
+from analysis.findings import Caution
+
+__all__ = ["Evidence", "cautions"]
+
+
+def cautions(seen: Evidence) -> list[Caution]:
+    """Every caution that this night deserves: its nature, its measurement, its comparison."""
+    parts = (
+        comparison.nature,
+        measurement.damage,
+        measurement.energy,
+        comparison.numbers,
+        comparison.balance,
+        comparison.outliers,
+        comparison.spread,
+        comparison.order,
+        measurement.window,
+        comparison.accuracy,
+        measurement.verdicts,
+    )
+    return [caution for part in parts for caution in part(seen)]

@@ -1,0 +1,213 @@
+"""Cautions about the comparison: too few runs, lopsided blocks, outliers, spreads, the order of the night."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterator
+
+import pandas as pd
+
+from analysis.cautions.evidence import Evidence, count_text, listed, runs_text
+from analysis.comparisons import disagree
+from analysis.findings import Caution
+from analysis.numbers import percent, significant
+
+SPREAD_LIMIT = 2.0
+RATE_LIMIT = 0.1
+"""Rates of lost runs that differ by more than this are a caution."""
+DRIFT_LIMIT = 0.01
+FEW_RUNS = 5
+
+
+def nature(seen: Evidence) -> Iterator[Caution]:
+    """Rehearsed, modelled, or by the classic recipe."""
+    if seen.night.rehearsal:
+        yield Caution(
+            "rehearsal", "This is a rehearsal: sensors are simulated and workloads are fake.", "Run the protocol."
+        )
+    if seen.response.quality == "modelled":
+        yield Caution(
+            "modelled",
+            f"The power of {', '.join(seen.response.domains)} is modelled, not measured: differences are those of the "
+            "model's inputs (time, load), and no smaller effect can be seen.",
+            "Measure on a machine with a sensor; `nightwatt check` says what this one lacks.",
+        )
+    if seen.method.recipe == "classic":
+        yield Caution(
+            "classic-recipe",
+            "The recipe is classic: pooled t on the values as they are. It counts drift as noise (or, in an order that "
+            "is not random, as an effect), assumes equal spreads, and Shapiro-Wilk has little power at this n.",
+            'Set recipe = "blocks"; the tests beside the first say what it would answer.',
+        )
+
+
+def numbers(seen: Evidence) -> Iterator[Caution]:
+    """Too few runs for what is asked."""
+    there = [group for group in seen.groups if group.n_headline]
+    if not there:
+        yield Caution("no-runs", "No usable run: nothing can be compared.", "`nightwatt status` says what happened.")
+        return
+    if len(seen.groups) == 1:
+        yield Caution("one-configuration", "One configuration: there is nothing to compare it with.")
+    single = [group.configuration for group in there if group.n_headline == 1]
+    few = [group for group in there if 1 < group.n_headline < FEW_RUNS]
+    if single:
+        yield Caution(
+            "one-run",
+            f"One run of {listed(single)}: no inference at all is possible from it.",
+            "`nightwatt power` says how many runs are needed.",
+        )
+    if few:
+        counts = sorted({group.n_headline for group in few})
+        yield Caution(
+            "few-runs",
+            f"Only {counts[0] if len(counts) == 1 else f'{counts[0]} to {counts[-1]}'} runs of "
+            f"{listed([group.configuration for group in few])}: intervals rest on a normality that so few cannot show.",
+            "`nightwatt power` says how many runs are needed.",
+        )
+    family = max(1, len(seen.comparisons))
+    tests = [test for item in seen.comparisons for test in item.tests if test.smallest_p is not None]
+    unable = {
+        test.name for test in tests if test.smallest_p is not None and test.smallest_p * family >= seen.method.alpha
+    }
+    if unable:
+        yield Caution(
+            "rank-cannot-reach",
+            f"{' and '.join(sorted(unable))} cannot fall below {seen.method.alpha:g} at this n"
+            f"{f' over {family} comparisons' if family > 1 else ''}, whatever the data.",
+            "Their silence says nothing.",
+        )
+    untold = [item for item in seen.comparisons if item.decision == "cannot be told"]
+    for note, count in Counter(item.tests[0].note or "no test" for item in untold if item.tests).items():
+        yield Caution("cannot-be-told", f"{count_text(count, 'comparison')} cannot be tested: {note}.")
+
+
+def balance(seen: Evidence) -> Iterator[Caution]:
+    """Slots not run, blocks not whole, lost runs that are not alike."""
+    runs = seen.night.runs
+    planned = {(slot["block"], slot["position"]) for slot in seen.night.plan["slots"] if slot["block"] > 0}
+    begun = set(zip(runs.block, runs.position, strict=True))
+    left = len(planned - begun)
+    if left:
+        yield Caution(
+            "night-unfinished", f"{left} of {len(planned)} planned slots were not run.", "`nightwatt resume` goes on."
+        )
+    if seen.method.blocked and len(seen.groups) > 1:
+        headline = seen.assessment.headline
+        names = headline.groupby("block").configuration.nunique()
+        short = int((names < len(seen.groups)).sum())
+        if short:
+            yield Caution(
+                "incomplete-blocks",
+                f"{count_text(short, 'block')} of {len(names)} lack a configuration; a pair needs both of its sides.",
+            )
+    for code, column, what in (("unequal-invalid", "n_invalid", "invalid"), ("unequal-failures", "n_failed", "failed")):
+        totals = {g.configuration: (getattr(g, column), g.n_valid + g.n_invalid + g.n_failed) for g in seen.groups}
+        rates = {name: count / total for name, (count, total) in totals.items() if total}
+        counts = [count for count, _ in totals.values()]
+        if rates and max(rates.values()) - min(rates.values()) > RATE_LIMIT and max(counts) - min(counts) > 1:
+            worst = max(rates, key=lambda name: rates[name])
+            yield Caution(
+                code,
+                f"{what.capitalize()} runs are not alike: {percent(rates[worst], 2)} % of {worst}, but "
+                f"{percent(min(rates.values()), 2)} % of others; the runs that are left may be a selection.",
+                "Look at why they were lost before comparing.",
+            )
+    lost = sum(item.pairs_lost for item in seen.comparisons)
+    if lost:
+        yield Caution(
+            "pairs-lost", f"{count_text(lost, 'pair')} fell out because one side was flagged, invalid or missing."
+        )
+
+
+def outliers(seen: Evidence) -> Iterator[Caution]:
+    """What the outlier rule did, and what it can do at this n."""
+    rule = seen.assessment.rule
+    if not rule["n"] or rule["rule"] == "none":
+        return
+    flagged = len(rule["flagged"])
+    rate = percent(rule["clean_flag_rate"], 2)
+    if not rule["could_fire"] and rule["rule"] == "z":
+        yield Caution(
+            "outlier-rule-cannot-fire",
+            f"The rule |z| > {rule['threshold']:g} could not have flagged any run: at this n no |z| can exceed "
+            f"{significant(rule['largest_z'], 3)}.",
+            "It says nothing about outliers here; MAD stands beside it.",
+        )
+    if flagged:
+        yield Caution(
+            "outliers-flagged",
+            f"{runs_text(flagged)} flagged and left out of the headline; of nights without any outlier {rate} % would "
+            "have at least one flag at this n.",
+            "The headline with all runs stands on the next line.",
+        )
+    if any(disagree(item) for item in seen.comparisons):
+        yield Caution("outliers-decide", "The answer depends on whether the flagged runs are left out.", "Report both.")
+
+
+def spread(seen: Evidence) -> Iterator[Caution]:
+    """Spreads that no pooled variance can serve."""
+    cvs = {group.configuration: group.cv for group in seen.groups if group.cv is not None and group.n_headline > 2}
+    positive = {name: cv for name, cv in cvs.items() if cv > 0}
+    if len(positive) > 1 and max(positive.values()) > SPREAD_LIMIT * min(positive.values()):
+        high, low = max(positive, key=lambda name: positive[name]), min(positive, key=lambda name: positive[name])
+        yield Caution(
+            "unequal-spread",
+            f"Spreads differ by more than {SPREAD_LIMIT:g} times: {percent(positive[high], 2)} % for {high}, "
+            f"{percent(positive[low], 2)} % for {low}; a pooled variance would mislead.",
+            "Paired and Welch tests do not pool.",
+        )
+
+
+def order(seen: Evidence) -> Iterator[Caution]:
+    """Orders without blocks, and drift through the night."""
+    order = seen.night.plan["order"]
+    if order == "listed" and len(seen.groups) > 1:
+        yield Caution(
+            "order-listed",
+            "All runs of one configuration came before those of the next: drift through the night looks like an "
+            "effect, and the order term takes off only what is linear.",
+            'Use order = "blocks".',
+        )
+    elif not seen.method.blocked and len(seen.groups) > 1:
+        yield Caution(
+            "no-blocks",
+            "The night has no blocks: drift is noise here, less what a linear term for the order takes off.",
+            'Use order = "blocks".',
+        )
+    n = len(seen.assessment.eligible)
+    for test in seen.drift:
+        slope = test.estimate
+        if slope is None or slope.value is None or test.p is None or slope.unit != "1/run" or test.p >= 0.01:
+            continue
+        over = slope.value * (n - 1)
+        if abs(over) > DRIFT_LIMIT:
+            yield Caution(
+                "drift",
+                f"{test.name.capitalize()}: {'+' if over > 0 else ''}{percent(over, 2)} % over the night (Theil-Sen).",
+                "Blocks take it off; comparisons that ignore blocks do not." if seen.method.blocked else "Use blocks.",
+            )
+
+
+def accuracy(seen: Evidence) -> Iterator[Caution]:
+    """Accuracy that is missing or constant."""
+    runs = seen.assessment.eligible
+    column = f"metric.{seen.accuracy}"
+    if not len(runs):
+        return
+    if column not in runs or not pd.api.types.is_float_dtype(runs[column]) or runs[column].isna().all():
+        return
+    missing = runs[runs[column].isna()]
+    if len(missing):
+        per = missing.configuration.value_counts().to_dict()
+        text = ", ".join(f"{count} of {name}" for name, count in per.items())
+        yield Caution("accuracy-missing", f"{runs_text(len(missing))} report no {seen.accuracy} ({text}).")
+    for name, rows in runs.groupby("configuration", sort=False):
+        values = rows[column].dropna()
+        if len(values) > 1 and math.isclose(float(values.min()), float(values.max()), rel_tol=1e-12):
+            yield Caution(
+                "constant-accuracy",
+                f"{seen.accuracy} of {name} is {significant(float(values.iloc[0]))} in all {len(values)} runs.",
+                "Either nothing is random in it (one fixed seed), or nothing was learned.",
+            )

@@ -1,0 +1,127 @@
+"""Cautions about the measurement: what was read, how well, and what is damaged."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+import numpy as np
+
+from analysis.cautions.evidence import Evidence, runs_text
+from analysis.findings import Caution
+from analysis.numbers import percent, significant
+from analysis.response import ENERGY, NET, POWER
+from harness.record import Level
+
+RATIO_LIMIT = 0.01
+"""Counter and trace should agree this well."""
+SHORT_REFRESHES = 20
+"""A window of fewer refreshes of its sensor is short."""
+UNCERTAINTY_LIMIT = 0.01
+"""A bound of more than this part of a run's energy is said."""
+COVERAGE_LIMIT = 0.99
+
+
+def damage(seen: Evidence) -> Iterator[Caution]:
+    """Entries and samples that could not be used, and what was mended."""
+    for item in seen.night.damage:
+        yield Caution(
+            "damaged-run", f"{item.entry} is left out: {item.what}.", "Look into the folder; nothing was deleted."
+        )
+    for item in seen.measured.damage:
+        yield Caution("damaged-samples", f"{item.entry} has no energy: {item.what}.")
+    if seen.measured.mended:
+        first = seen.measured.mended[0]
+        yield Caution(
+            "mended-samples",
+            f"Readings of {len(seen.measured.mended)} channels were mended, for example {first.entry}, {first.what}.",
+            "They were sorted, doubled stamps and values that are no number left out.",
+        )
+
+
+def energy(seen: Evidence) -> Iterator[Caution]:
+    """What is compared instead of energy, what is not in the sum, which runs have none."""
+    if seen.choice.refusal:
+        yield Caution("domains-refused", f"No energy is summed: {seen.choice.refusal}.", "Mend analysis.energy.")
+    if seen.asked != seen.response.name:
+        yield Caution(
+            "no-energy",
+            f"The protocol asks for {seen.asked}, of which no run has any; {seen.response.name} is compared instead.",
+            "`nightwatt check` says what can be measured here.",
+        )
+    elif not seen.response.is_there:
+        yield Caution("metric-missing", f"No run has a value of {seen.response.phrase}.", "Let the workload report it.")
+    if seen.choice.left_out and seen.response.name in (ENERGY, NET, POWER):
+        yield Caution("domains-left-out", f"Not in the sum: {'; '.join(seen.choice.left_out)}.")
+    lacking = Counter(item.reason for item in seen.assessment.exclusions if item.rule == "no-energy")
+    for reason, count in lacking.items():
+        yield Caution("runs-without-value", f"{runs_text(count)} cannot be compared: {reason}.", "Never a smaller sum.")
+    for domain in seen.response.domains:
+        frame = seen.measured.frame
+        names = frame[(frame.domain == domain) & (frame.quality == seen.response.quality)].source.unique().tolist()
+        if len(names) > 1:
+            yield Caution("source-changed", f"{domain} was not read the same way in all runs: {'; '.join(names)}.")
+
+
+def window(seen: Evidence) -> Iterator[Caution]:
+    """Windows that are short for their sensor, bounds, gaps, counter against trace."""
+    frame = seen.measured.frame
+    if seen.response.name not in (ENERGY, NET, POWER) or not len(frame):
+        return
+    windows = dict(zip(seen.assessment.eligible.run, seen.assessment.eligible.window, strict=True))
+    chosen = frame[frame.domain.isin(seen.response.domains) & (frame.phase == frame.run.map(windows))]
+    short = chosen[chosen.duration_s < SHORT_REFRESHES * chosen.refresh_s]
+    if len(short):
+        row = short.iloc[0]
+        yield Caution(
+            "short-window",
+            f"The window is short for its sensor: {significant(row.duration_s, 3)} s against a refresh of "
+            f"{significant(row.refresh_s, 3)} s in {runs_text(short.run.nunique())}.",
+            "Let the workload run longer.",
+        )
+    bounds = seen.response.uncertainty
+    if bounds is not None:
+        relative = (bounds / seen.response.values)[list(windows)].dropna()
+        if len(relative) and relative.median() > UNCERTAINTY_LIMIT:
+            yield Caution(
+                "uncertain-energy",
+                f"The sensor's update period alone leaves up to {percent(float(relative.median()), 2)} % of each run's "
+                "energy uncertain; what is common to all runs takes itself off in the ratio.",
+                "Let the workload run longer.",
+            )
+    away = (chosen.counter_ratio - 1).abs()
+    if (away > RATIO_LIMIT).any():
+        worst = chosen.iloc[int(np.nanargmax(away.to_numpy(dtype=float)))]
+        yield Caution(
+            "counter-and-trace",
+            f"Counter and trace differ by {percent(worst.counter_ratio - 1, 2)} % in {worst.run} ({worst.domain}); "
+            f"beyond {percent(RATIO_LIMIT)} % in {runs_text(chosen[away > RATIO_LIMIT].run.nunique())}.",
+            "The counter is the anchor; look at gaps and at the sensor's source.",
+        )
+    gaps = chosen[chosen.coverage < COVERAGE_LIMIT]
+    if len(gaps):
+        yield Caution(
+            "gaps",
+            f"Readings of {runs_text(gaps.run.nunique())} have gaps inside the window, the longest "
+            f"{significant(float(gaps.longest_gap_s.max()), 3)} s.",
+        )
+
+
+def verdicts(seen: Evidence) -> Iterator[Caution]:
+    """One caution for each warning that the judge gave to runs of the comparison."""
+    counted = set(seen.assessment.eligible.run)
+    found: dict[str, list[tuple[str, str]]] = {}
+    for run in counted & set(seen.night.records):
+        record = seen.night.records[run]
+        for verdict in record.verdicts:
+            if verdict.level is Level.WARNING:
+                found.setdefault(verdict.name, []).append((record.configuration, verdict.evidence))
+    for name in sorted(found):
+        per = Counter(configuration for configuration, _ in found[name])
+        text = ", ".join(f"{per[configuration]} of {configuration}" for configuration in sorted(per))
+        evidence = min(evidence for _, evidence in found[name])
+        yield Caution(
+            f"verdict-{name}",
+            f"The judge warns of {name.replace('_', ' ')} in {runs_text(len(found[name]))} ({text})"
+            f"{f', for example: {evidence}' if evidence else ''}.",
+        )

@@ -1,0 +1,55 @@
+"""Each configuration's runs, described: how many, how much, how spread."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from analysis.findings import Estimate, Group
+from analysis.statistics.describe import describe, mean
+from analysis.statistics.normality import shapiro
+
+
+def groups(
+    runs: pd.DataFrame, configurations: Sequence[str], *, unit: str, level: float, metrics: Sequence[str]
+) -> list[Group]:
+    """One group a configuration, in their order; ``runs`` as ``quality.assess`` leaves them.
+
+    Energy, duration and power are of the headline's runs; ``metrics`` (columns ``metric.<name>``) of all usable ones,
+    since a run that is wild in energy still has its accuracy. Warm-up runs are not counted at all.
+    """
+    return [_group(runs[runs.configuration == name], name, unit, level, metrics) for name in configurations]
+
+
+def _group(runs: pd.DataFrame, name: str, unit: str, level: float, metrics: Sequence[str]) -> Group:
+    headline = runs[runs.state == "headline"]
+    usable = runs[runs.eligible]
+    valid = runs[runs.validity == "valid"]
+    values = headline.value.to_numpy(dtype=float)
+    described = describe(values)
+    return Group(
+        configuration=name,
+        n_valid=int((valid.status == "completed").sum()),
+        n_headline=len(headline),
+        n_invalid=int((runs.validity == "invalid").sum()),
+        n_failed=int((valid.status != "completed").sum()),
+        mean=mean(values, unit, level),
+        standard_deviation=described.standard_deviation,
+        cv=described.cv,
+        minimum=described.minimum,
+        median=described.median,
+        maximum=described.maximum,
+        duration=_mean(headline, "duration_s", "s", level),
+        power=_mean(headline, "mean_power_W", "W", level),
+        metrics={
+            metric: _mean(usable, f"metric.{metric}", "", level)
+            for metric in metrics
+            if usable[f"metric.{metric}"].notna().any()
+        },
+        normality=shapiro(values),
+    )
+
+
+def _mean(runs: pd.DataFrame, column: str, unit: str, level: float) -> Estimate:
+    return mean(runs[column].dropna().to_numpy(dtype=float), unit, level)

@@ -1,0 +1,287 @@
+"""study(night) -> Findings: the one place that decides what is compared, and what is primary.
+
+::
+
+    night --measure--> energy --choose--> response --assess--> headline runs
+                                                                |
+            Findings <-- cautions, words <-- comparisons, groups, drift, equivalence
+
+The analysis plan is that of the protocol, frozen with the night; whatever it does not name goes to ``exploratory``.
+Another plan may be given: then everything it changes is exploratory, and the findings say so.
+"""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from analysis.cautions import Evidence, cautions
+from analysis.comparisons import NOBODY, Method, Sides, compare, contrasts, split
+from analysis.domains import Choice, choose
+from analysis.drift import drift
+from analysis.energy import Measured, measure
+from analysis.findings import Comparison, Equivalence, Estimate, Findings, Test
+from analysis.groups import groups
+from analysis.load import Night
+from analysis.quality import Assessment, assess
+from analysis.response import DURATION, ENERGY, NET, POWER, Response, find, responses
+from analysis.statistics.equivalence import CANNOT_BE_TOLD, paired_equivalence, unpaired_equivalence
+from analysis.statistics.omnibus import friedman, kruskal, levene, ols_configurations, ols_factors
+from analysis.wording import first_line, headline, headline_all, methods
+
+if TYPE_CHECKING:
+    from harness.protocol_model import Analysis
+
+PACKAGES = ("nightwatt", "numpy", "pandas", "pyarrow", "scipy", "statsmodels")
+"""Whose versions can move the last digits of a finding."""
+
+
+@dataclass(frozen=True)
+class Study:
+    """The findings of a night and the frames that they rest on, for tables and figures."""
+
+    findings: Findings
+    runs: pd.DataFrame
+    """Every run: the columns of ``night.runs`` with value (the response), energy_J, net_J, uncertainty_J, mean_power_W,
+    state (headline | outlier | excluded), rule, eligible, z, z_residual, mad."""
+    energy: pd.DataFrame
+    """One row a (run, phase, domain), as ``energy(night)`` gives it."""
+    response: Response
+    choice: Choice
+
+
+def study(night: Night, plan: Analysis | None = None) -> Findings:
+    """The answer of a night by the analysis plan of its protocol (or by ``plan``, which makes it exploratory)."""
+    return examine(night, plan).findings
+
+
+def examine(night: Night, plan: Analysis | None = None) -> Study:
+    """The same with the frames that it rests on."""
+    analysis = night.protocol.analysis if plan is None else plan
+    measured = measure(night)
+    frame = measured.frame
+    choice = choose(set(zip(frame.domain, frame.quality, strict=True)), analysis.energy)
+    found = responses(night, measured, choice)
+    asked = find(found, night.runs, analysis.metric)
+    response = asked if asked.is_there or asked.name not in (ENERGY, NET, POWER) else found[DURATION]
+    configurations = night.configurations
+    baseline = analysis.baseline if analysis.baseline in configurations else None
+    family = contrasts(configurations, baseline)
+    method = Method(analysis.recipe, night.blocked, analysis.alpha)
+    assessment = assess(night, response, analysis.outliers, family)
+    runs = _with_parts(assessment.runs, found)
+    kept, eligible = runs[runs.state == "headline"], runs[runs.eligible]
+    attempted = runs[runs.rule != "discarded"]
+    compared = compare(kept, eligible, family, method, response=response.name, unit=response.unit, attempted=attempted)
+    described = groups(runs, configurations, unit=response.unit, level=method.level, metrics=_numeric(runs, found))
+    slopes = drift(eligible, runs, response=response.name, blocked=night.blocked, level=method.level)
+    evidence = Evidence(
+        night,
+        measured,
+        choice,
+        response,
+        asked.name,
+        assessment,
+        described,
+        compared,
+        slopes,
+        method,
+        analysis.accuracy,
+    )
+    sources = _sources(measured, response)
+    design = _design(night, analysis, method, family, changed=plan is not None and plan != night.protocol.analysis)
+    findings = Findings(
+        title=night.protocol.title,
+        first_line=first_line(
+            rehearsal=night.rehearsal, quality=response.quality, domains=response.domains, sources=sources
+        ),
+        headline=headline(compared, described, response, sources),
+        headline_all=headline_all(compared, len(assessment.rule["flagged"]), response),
+        response=response.label,
+        unit=response.unit,
+        domains=response.domains,
+        quality=response.quality,
+        groups=tuple(described),
+        comparisons=tuple(compared),
+        equivalences=tuple(_equivalences(night, analysis, eligible, found, family)),
+        exploratory=tuple(
+            _exploratory(night=night, analysis=analysis, runs=runs, found=found, primary=response, method=method)
+        ),
+        omnibus=tuple(_omnibus(night, kept, configurations)),
+        drift=tuple(slopes),
+        exclusions=assessment.exclusions,
+        cautions=tuple(cautions(evidence)),
+        outlier_rule=assessment.rule,
+        methods=methods(
+            response=response, method=method, analysis=analysis, design=design, sources=sources, groups=described
+        ),
+        design=design,
+        reproduce=_reproduce(night),
+    )
+    return Study(findings, runs, frame, response, choice)
+
+
+def _with_parts(runs: pd.DataFrame, found: dict[str, Response]) -> pd.DataFrame:
+    """Energy and its parts beside the response; indexed by row, as it was."""
+    columns = {"energy_J": ENERGY, "net_J": NET, "mean_power_W": POWER}
+    series = {column: found[name].values for column, name in columns.items()}
+    bound = found[ENERGY].uncertainty
+    if bound is not None:
+        series["uncertainty_J"] = bound
+    return runs.assign(**{column: runs.run.map(values).astype(float) for column, values in series.items()})
+
+
+def _numeric(runs: pd.DataFrame, found: dict[str, Response]) -> list[str]:
+    return [name for name in found if f"metric.{name}" in runs]
+
+
+def _exploratory(
+    *,
+    night: Night,
+    analysis: Analysis,
+    runs: pd.DataFrame,
+    found: dict[str, Response],
+    primary: Response,
+    method: Method,
+) -> list[Comparison]:
+    """What the plan does not name: the other responses of the same runs, each configuration against the baseline."""
+    baseline = analysis.baseline if analysis.baseline in night.configurations else night.configurations[0]
+    family = contrasts(night.configurations, baseline)
+    comparisons: list[Comparison] = []
+    for name in (ENERGY, NET, DURATION, POWER, analysis.accuracy):
+        response = found.get(name)
+        if response is None or not response.is_there or response.name == primary.name:
+            continue
+        with_value = runs.assign(value=runs.run.map(response.values).astype(float))
+        # A run that is wild in energy still has its accuracy.
+        kept = with_value[with_value.eligible if name == analysis.accuracy else with_value.state == "headline"]
+        comparisons += compare(
+            kept.drop(columns=["mean_power_W", "duration_s"]),
+            with_value[with_value.eligible].drop(columns=["mean_power_W", "duration_s"]),
+            family,
+            method,
+            response=response.label,
+            unit=response.unit,
+        )
+    return comparisons
+
+
+def _equivalences(
+    night: Night,
+    analysis: Analysis,
+    eligible: pd.DataFrame,
+    found: dict[str, Response],
+    family: Sequence[tuple[str, str]],
+) -> list[Equivalence]:
+    """The declared equivalence, on raw values of all usable runs: a run that is wild in energy still counts."""
+    aim = analysis.equivalence
+    if aim is None:
+        return []
+    response = find(found, night.runs, aim.metric)
+    of = split(eligible.assign(value=eligible.run.map(response.values).astype(float)))
+    results: list[Equivalence] = []
+    for names in family:
+        pair = Sides(of.get(names[0], NOBODY), of.get(names[1], NOBODY))
+        told = (aim.metric, *names)
+        unit = response.unit
+        if not response.is_there:
+            nothing = Estimate(None, unit, note=f"no run reports {aim.metric}")
+            results.append(Equivalence(*told, aim.margin, nothing, None, 0, CANNOT_BE_TOLD))
+        elif night.blocked:
+            results.append(paired_equivalence(*pair.pairs, aim.margin, alpha=analysis.alpha, names=told, unit=unit))
+        else:
+            results.append(unpaired_equivalence(*pair.values, aim.margin, alpha=analysis.alpha, names=told, unit=unit))
+    return results
+
+
+def _omnibus(night: Night, kept: pd.DataFrame, configurations: Sequence[str]) -> list[Test]:
+    """Whether the configurations differ at all, by which factor, and whether their spreads do."""
+    there = [name for name in configurations if (kept.configuration == name).any()]
+    values = [kept[kept.configuration == name].value.to_numpy(dtype=float) for name in there]
+    if len(there) < 2:
+        return []
+    tests = [levene(values)]
+    if len(configurations) < 3 or len(there) < 3:
+        return tests
+    blocks = kept.block.tolist() if night.blocked else None
+    if kept.value.min() > 0:
+        logs = np.log(kept.value.to_numpy(dtype=float))
+        tests.append(ols_configurations(logs, kept.configuration.tolist(), blocks))
+        factors = {
+            str(name).removeprefix("factor."): kept[name].tolist() for name in kept if str(name).startswith("factor.")
+        }
+        tests += ols_factors(logs, factors, blocks)
+    if night.blocked:
+        table = kept.pivot_table(index="block", columns="configuration", values="value")[there].dropna()
+        tests.append(friedman(table.to_numpy(dtype=float)))
+    else:
+        tests.append(kruskal(values))
+    return tests
+
+
+def _sources(measured: Measured, response: Response) -> list[str]:
+    """Where the energy of the compared domains was read."""
+    frame = measured.frame
+    if response.name not in (ENERGY, NET, POWER):
+        return ["the marks' clock"] if response.name == DURATION else ["the workload"]
+    chosen = frame[frame.domain.isin(response.domains) & (frame.quality == response.quality)]
+    return list(dict.fromkeys(str(source) for source in chosen.source))
+
+
+def _design(
+    night: Night, analysis: Analysis, method: Method, family: Sequence[tuple[str, str]], *, changed: bool
+) -> dict[str, Any]:
+    primary = {
+        "classic": "pooled t",
+        "blocks": "paired t on logs within blocks" if night.blocked else "Welch on logs with run order",
+    }[method.recipe]
+    return {
+        "order": night.plan["order"],
+        "seed": night.plan["seed"],
+        "blocks": night.protocol.design.blocks,
+        "configurations": list(night.configurations),
+        "labels": list(night.protocol.design.labels),
+        "slots": sum(1 for slot in night.plan["slots"] if slot["block"] > 0),
+        "runs": len(night.records),
+        "metric": analysis.metric,
+        "window": night.protocol.workload.window or "",
+        "baseline": analysis.baseline or "",
+        "family": [list(names) for names in family],
+        "correction": "Holm" if len(family) > 1 else "none",
+        "primary": primary,
+        "recipe": method.recipe,
+        "alpha": method.alpha,
+        "level": method.level,
+        "exploratory": changed,
+        "overrides": night.plan.get("overrides") or {},
+    }
+
+
+def _reproduce(night: Night) -> dict[str, Any]:
+    """What it takes to have the same answer again: the folder, the versions, one command."""
+    return {
+        "night": night.path.resolve().name,
+        "command": f"nightwatt report {night.path.resolve().name}",
+        "protocol_file": night.plan.get("protocol_file", ""),
+        "protocol_sha256": night.plan.get("protocol_sha256", ""),
+        "sources": night.plan.get("sources", []),
+        "made_by": night.plan.get("nightwatt", ""),
+        "python": platform.python_version(),
+        "packages": {name: _version(name) for name in PACKAGES},
+    }
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "unknown"
+
+
+__all__ = ["Assessment", "Study", "examine", "study"]

@@ -1,0 +1,178 @@
+"""The sentences of a finding: headline, first line, methods. Numbers come from ``numbers``, facts from the study."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from analysis.comparisons import CANNOT_BE_TOLD, HIGHER, LOWER, NOT_APART, Method, disagree
+from analysis.findings import Comparison, Estimate, Group
+from analysis.numbers import estimate, interval, p_value, percent
+from analysis.response import Response
+
+if TYPE_CHECKING:
+    from harness.protocol_model import Analysis
+
+REHEARSAL = "REHEARSAL: simulated sensors and fake workloads; no number here is about a real machine."
+MODELLED = "Modelled, not measured: {domains} computed from {sources}, not read from a sensor."
+
+
+def first_line(*, rehearsal: bool, quality: str, domains: Sequence[str], sources: Sequence[str]) -> str:
+    """What must stand above everything else; empty for a measured night."""
+    said = [REHEARSAL] if rehearsal else []
+    if quality == "modelled":
+        names = f"the power of {', '.join(domains)} was"
+        said.append(MODELLED.format(domains=names, sources=", ".join(sources) or "a model"))
+    return " ".join(said)
+
+
+def headline(
+    comparisons: Sequence[Comparison], groups: Sequence[Group], response: Response, sources: Sequence[str]
+) -> str:
+    """One sentence: the ratio and its interval first, then n, then what was measured by what."""
+    by = f"{response.quality} by {', '.join(sources)}" if sources else response.quality
+    if not comparisons:
+        return _single(groups, response, by)
+    if len(comparisons) == 1:
+        return f"{_compared(comparisons[0], comparisons[0].ratio, comparisons[0].decision, response)}; {by}."
+    told = [item for item in comparisons if item.ratio.value is not None]
+    apart = [item for item in comparisons if item.decision in (LOWER, HIGHER)]
+    if not told:
+        return f"No ratio can be told for any of {len(comparisons)} comparisons of {response.phrase}; {by}."
+    lowest = min(told, key=lambda item: item.ratio.value if item.ratio.value is not None else 0.0)
+    first = _compared(lowest, lowest.ratio, lowest.decision, response)
+    return (
+        f"{first}: the lowest of {len(comparisons)} comparisons, of which {len(apart)} "
+        f"{'is' if len(apart) == 1 else 'are'} told apart after Holm's correction; {by}."
+    )
+
+
+def headline_all(comparisons: Sequence[Comparison], flagged: int, response: Response) -> str:
+    """The headline with the flagged runs left in, and whether that changes the answer; empty where none was flagged."""
+    if not flagged or not comparisons:
+        return ""
+    runs = f"{flagged} flagged run{'' if flagged == 1 else 's'}"
+    differing = [item for item in comparisons if disagree(item)]
+    if len(comparisons) == 1:
+        item = comparisons[0]
+        verdict = "the two disagree: the answer depends on those runs" if differing else "the two agree"
+        return f"With the {runs} left in: {_compared(item, item.ratio_all, item.decision_all, response)}; {verdict}."
+    if not differing:
+        return f"With the {runs} left in all {len(comparisons)} comparisons agree with those above."
+    names = ", ".join(f"{item.configuration} against {item.baseline}" for item in differing[:5])
+    return f"With the {runs} left in {len(differing)} of {len(comparisons)} comparisons disagree: {names}."
+
+
+def _compared(item: Comparison, ratio: Estimate, decision: str, response: Response) -> str:
+    sides = f"{item.configuration} against {item.baseline}"
+    n = _n(item, ratio)
+    if ratio.value is None:
+        return f"{sides}: no ratio of {response.phrase} can be told ({ratio.note}); {n}"
+    figure = estimate(ratio).replace(" [", " × [", 1) if ratio.low is not None else f"{estimate(ratio)} ×"
+    level = f" ({100 * ratio.level:g} %)" if ratio.level is not None else " (no interval)"
+    words = {NOT_APART: "not told apart (which is not the same as equal)", CANNOT_BE_TOLD: "not tested"}
+    said = words.get(decision, f"{percent(abs(1 - ratio.value), 2)} % {decision}")
+    p = _p(item) if ratio is item.ratio else None
+    told = "" if p is None else f", p {p_value(p)}"
+    return f"{figure}{level} the {response.phrase}: {sides}, {said}; {n}{told}"
+
+
+def _p(item: Comparison) -> float | None:
+    test = item.tests[0] if item.tests else None
+    return None if test is None else test.p if test.p_adjusted is None else test.p_adjusted
+
+
+def _n(item: Comparison, ratio: Estimate) -> str:
+    if item.tests and len(item.tests[0].n) == 1:
+        return f"{ratio.n} pair{'' if ratio.n == 1 else 's'}"
+    if item.tests and ratio is item.ratio:
+        return f"{' and '.join(str(n) for n in item.tests[0].n)} runs"
+    return f"{ratio.n} runs"
+
+
+def _single(groups: Sequence[Group], response: Response, by: str) -> str:
+    there = [group for group in groups if group.mean.value is not None]
+    if not there:
+        return f"No run of this night can be compared: the {response.phrase} is not known for any usable run."
+    if len(there) == 1:
+        group = there[0]
+        value = interval(group.mean.value, group.mean.low, group.mean.high)
+        runs = f"{group.n_headline} run{'' if group.n_headline == 1 else 's'}"
+        return f"{value} {response.unit}: {response.phrase}, mean of {runs} of {group.configuration}; {by}."
+    return f"{len(there)} configurations have usable runs, but none of the declared comparisons can be made; {by}."
+
+
+def methods(
+    *,
+    response: Response,
+    method: Method,
+    analysis: Analysis,
+    design: Mapping[str, object],
+    sources: Sequence[str],
+    groups: Sequence[Group],
+) -> str:
+    """The methods paragraph, ready for a paper, with its citations."""
+    by = f"{response.quality} by {', '.join(sources)}" if sources else response.quality
+    unit = f", in {response.unit}" if response.unit else ""
+    n = sorted({group.n_headline for group in groups})
+    per = f"{n[0]}" if len(n) == 1 else f"{n[0]} to {n[-1]}" if n else "0"
+    orders = {
+        "blocks": "randomised complete blocks",
+        "latin": "blocks whose orders form Williams designs",
+        "shuffle": "one random order without blocks",
+        "listed": "the listed order, not randomised",
+    }
+    parts = [
+        f"Each of {len(groups)} configurations was run as a fresh process in {orders.get(str(design['order']), '?')} "
+        f"(seed {design['seed']}); {per} runs of each entered the comparison.",
+        f"The response is the {response.phrase}{unit}, {by}; the run is the unit of replication.",
+        _inference(method),
+    ]
+    if len(groups) > 2:
+        parts.append(
+            "p values were corrected over the declared family by Holm's method (Holm, 1979); intervals were not."
+        )
+    rule = analysis.outliers
+    if rule.rule == "z":
+        parts.append(
+            f"Runs whose z-score within their configuration exceeded {rule.threshold:g} in magnitude (standard "
+            f"deviation with n - {rule.ddof}, one pass) were left out of the headline; results with all runs stand "
+            "beside it."
+        )
+    elif rule.rule == "mad":
+        parts.append(
+            f"Runs further than {rule.threshold:g} scaled median absolute deviations from the median of their "
+            "configuration were left out of the headline; results with all runs stand beside it."
+        )
+    else:
+        parts.append("No run was left out for its value.")
+    if analysis.equivalence is not None:
+        parts.append(
+            f"Equivalence of {analysis.equivalence.metric} was tested by two one-sided t tests (Schuirmann, 1987) with "
+            f"a margin of {analysis.equivalence.margin:g} declared beforehand."
+        )
+    parts.append(
+        "Effect sizes are Cohen's d with pooled standard deviation, Hedges' g, and Cliff's delta with the interval of "
+        "Feng and Cliff (2004). What the protocol's analysis plan does not name is exploratory."
+    )
+    return " ".join(parts)
+
+
+def _inference(method: Method) -> str:
+    level = f"{100 * method.level:g}"
+    if method.recipe == "classic":
+        return (
+            "Configurations were compared by Student's t test with pooled variance on the values as they are (recipe "
+            f"classic), with Shapiro-Wilk tests of normality; ratios with {level} % intervals come from the same test "
+            "on logarithms. Blocks and drift are not taken into account."
+        )
+    if method.blocked:
+        return (
+            "Configurations were compared by paired t tests on the logarithms within blocks, so that drift common to a "
+            f"block cancels; ratios of geometric means are given with {level} % intervals."
+        )
+    return (
+        "Configurations were compared on the logarithms by least squares with a linear term for the order of the runs "
+        "and heteroscedasticity-consistent standard errors (HC3; Long and Ervin, 2000); where there were fewer than "
+        f"five runs, by Welch's t test; ratios of geometric means are given with {level} % intervals."
+    )
