@@ -154,6 +154,13 @@ def test_a_longer_night_begins_with_the_blocks_of_the_shorter_one(asked, more):
     assert plan.slots == make_plan(asked.model_copy(update={"design": design})).slots[: len(plan.slots)]
 
 
+@pytest.mark.parametrize("rule", ["per-block", "per-run"])
+def test_no_seed_is_drawn_twice_even_where_few_are_left(monkeypatch, rule):
+    monkeypatch.setattr("harness.plan._SEEDS", 64)
+    plan = make_plan(protocol(["a"], blocks=60, workload_seed=rule))
+    assert 60 == len({slot.seed for slot in plan.slots})
+
+
 def test_blocks_come_in_different_orders():
     plan = make_plan(protocol(blocks=30))
     rows = {tuple(s.configuration for s in slots) for _, slots in itertools.groupby(plan.slots, lambda s: s.block)}
