@@ -87,10 +87,10 @@ class Host:
         return {"kernel": self.kernel, "system": self.system, "commit of nightwatt": self.commit}
 
 
-def snapshot(*, sources: Mapping[str, Path] | None = None, devices: Iterable[str] = (), root: Path = Path("/")) -> Host:
+def snapshot(*, sources: Mapping[str, Path] | None = None, cards: Iterable[Gpu] = (), root: Path = Path("/")) -> Host:
     """This machine now; ``sources`` (name -> path) are hashed, an unreadable one as "absent".
 
-    ``devices`` are the UUIDs that the sensors named; one that the kernel module does not tell is added by its UUID.
+    ``cards`` are the GPUs as the sensors know them; others that the machine has are added.
     """
     return Host(
         id=anonymous_id(root),
@@ -103,7 +103,7 @@ def snapshot(*, sources: Mapping[str, Path] | None = None, devices: Iterable[str
         machine=platform.machine(),
         python=f"{platform.python_implementation()} {platform.python_version()}",
         packages=packages(),
-        gpus=gpus(devices, root),
+        gpus=gpus(cards, root),
         commit=commit(Path(__file__).resolve().parent.parent),
         sources={name: digest(path) for name, path in (sources or {}).items()},
     )
@@ -140,16 +140,17 @@ def anonymous_id(root: Path = Path("/")) -> str:
     return hmac.new(facts.encode(), _ID_KEY, hashlib.sha256).hexdigest()[:8]
 
 
-def gpus(devices: Iterable[str] = (), root: Path = Path("/")) -> tuple[Gpu, ...]:
-    """The NVIDIA cards and their driver as the kernel module tells them, by UUID; no library is loaded for it.
+def gpus(cards: Iterable[Gpu] = (), root: Path = Path("/")) -> tuple[Gpu, ...]:
+    """``cards`` and the other NVIDIA cards that the kernel module tells, by UUID; no library is loaded for it.
 
-    A container may hide the cards or their UUIDs: one of ``devices`` that is not told is added by its UUID, and a card
-    without a UUID is named by its place on the bus where nothing else names it.
+    A container may hide cards, or their UUIDs: a card without a UUID is named by its place on the bus where nothing
+    else names it.
     """
     folder = root / "proc/driver/nvidia"
     version = re.search(r"Kernel Module\b.*?\s(\d+\.[\d.]+)\s", _text(folder / "version"))
     driver = version[1] if version else ""
-    told, hidden = {}, []
+    told: dict[str, Gpu] = {}
+    hidden: list[Gpu] = []
     for file in sorted(folder.glob("gpus/*/information")):
         fact = dict(re.findall(r"^([^:\n]+):[ \t]*(.*?)[ \t]*$", _text(file), re.MULTILINE))
         name, uuid = fact.get("Model", ""), fact.get("GPU UUID", "?")
@@ -157,8 +158,9 @@ def gpus(devices: Iterable[str] = (), root: Path = Path("/")) -> tuple[Gpu, ...]
             hidden.append(Gpu(name, f"at {file.parent.name}", driver))
         else:
             told[uuid] = Gpu(name, uuid, driver)
-    named = [Gpu("", device, driver) for device in devices if device not in told]
-    return tuple(sorted([*told.values(), *(named or hidden)], key=lambda gpu: gpu.uuid))
+    known = {card.uuid: card for card in cards}
+    unnamed = [] if known.keys() - told.keys() else hidden
+    return tuple(sorted([*(told | known).values(), *unnamed], key=lambda gpu: gpu.uuid))
 
 
 def cpu_model(root: Path = Path("/")) -> str:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import NightwattError, SensorMissing
+from harness.host import Gpu
 from harness.protocol_model import Protocol
 from harness.record import Channel, channel_from_json
 
@@ -38,6 +39,8 @@ class Probe:
 
     channels: tuple[Channel, ...] = ()
     missing: tuple[Missing, ...] = ()
+    cards: tuple[Gpu, ...] = ()
+    """The GPUs that are read, as their driver names them."""
 
     @property
     def devices(self) -> tuple[str, ...]:
@@ -76,6 +79,7 @@ def probe(protocol: Protocol) -> Probe:
     return Probe(
         tuple(channel_from_json(item) for item in body["channels"]),
         tuple(Missing(item["sensor"], item["reason"], item.get("remedy", "")) for item in body["missing"]),
+        _cards(body["sensors"].get("nvml", {})),
     )
 
 
@@ -108,6 +112,12 @@ def require(protocol: Protocol, found: Probe) -> None:
         ' [sensors] fallback = "load_model"'
     )
     raise SensorMissing("; ".join(reasons), remedy="; ".join(dict.fromkeys(remedies)))
+
+
+def _cards(nvml: Mapping[str, Any]) -> tuple[Gpu, ...]:
+    """The cards in what the sensor nvml says of itself."""
+    driver = nvml.get("driver", "")
+    return tuple(Gpu(item["name"], item["uuid"], driver) for item in nvml.get("devices", ()))
 
 
 def _suffix(name: str) -> str:

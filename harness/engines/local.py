@@ -69,7 +69,7 @@ def begin_night(order: Order, watcher: Watcher) -> Ended:
         found = probe(order.protocol)
         require(order.protocol, found)
         sources = folders.script_sources(order.protocol, order.plan, order.protocol_file)
-        host = snapshot(sources={item.copied_as: item.path for item in sources}, devices=found.devices)
+        host = snapshot(sources={item.copied_as: item.path for item in sources}, cards=found.cards)
         with locked_devices(found.devices, order.protocol_file.stem):
             folder = folders.begin(
                 order.protocol_file, order.protocol, order.plan, host,
@@ -91,7 +91,7 @@ def resume_night(root: Path, watcher: Watcher) -> Ended:
         opened = folders.read(root)
         found = probe(opened.protocol)
         require(opened.protocol, found)
-        host = snapshot(sources=opened.sources, devices=found.devices)
+        host = snapshot(sources=opened.sources, cards=found.cards)
         changes = differences(opened.host.identity(), host.identity())
         if changes:
             raise RefusedError(

@@ -77,7 +77,13 @@ def test_cards_are_known_by_uuid_and_a_hidden_one_by_its_place(root: Path) -> No
 
 
 def test_a_card_that_the_sensors_name_takes_the_place_of_a_hidden_one(root: Path) -> None:
-    assert [UUID, OTHER] == [gpu.uuid for gpu in gpus([UUID, OTHER], root)]
+    cards = [Gpu("NVIDIA H200", UUID, "580.159.03"), Gpu("NVIDIA H200", OTHER, "580.159.03")]
+    assert tuple(cards) == gpus(cards, root)
+
+
+def test_cards_that_a_container_hides_are_known_from_the_sensors(tmp_path: Path) -> None:
+    card = Gpu("NVIDIA H200", UUID, "580.159.03")
+    assert (card,) == gpus([card], tmp_path)
 
 
 def test_a_machine_without_cards_has_none(tmp_path: Path) -> None:
