@@ -52,10 +52,11 @@ def test_sleep_counts_only_where_it_lies_between_the_two_moments():
     assert 60.0 == suspended_s(slept, 40 * S, 60 * S)
     assert 60.0 == suspended_s(slept, int(50.2 * S), int(50.8 * S))
     assert 0.0 == suspended_s(slept, 10 * S, 40 * S)
+    assert 0.0 == suspended_s(slept, 60 * S, 90 * S)
     assert 0.0 == suspended_s([], 10 * S, 40 * S)
 
 
 def test_a_torn_last_line_is_no_pair(tmp_path):
-    (tmp_path / "clocks.csv").write_text("1,2,3\nbroken\n4,5,6\n7,8")
+    (tmp_path / "clocks.csv").write_text("1,2,3\nbroken\n4,5,6\n7,8,9")
     assert [ClockPair(1, 2, 3), ClockPair(4, 5, 6)] == read_clocks(tmp_path / "clocks.csv")
     assert [] == read_clocks(tmp_path / "absent.csv")

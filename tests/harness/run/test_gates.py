@@ -46,6 +46,7 @@ def test_a_temperature_that_nobody_reads_is_not_waited_for():
 
 
 def test_what_is_hot_and_what_is_cold_is_told_by_domain():
-    temperature_C, target_C = {"gpu0": 40.0, "gpu1": 20.0, "cpu": 31.0}, {"gpu0": 30.0, "gpu1": 30.0, "cpu": 30.0}
+    temperature_C = {"gpu0": 40.0, "gpu1": 20.0, "cpu": 31.0, "wall": 29.0}
+    target_C = dict.fromkeys(temperature_C, 30.0)
     assert ("gpu0",) == too_hot(temperature_C, target_C, 3.0)
     assert ("gpu1",) == too_cold(temperature_C, target_C, 3.0)

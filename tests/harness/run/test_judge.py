@@ -183,6 +183,7 @@ def verdict(cause, level):
         (Status.COMPLETED, [verdict(Cause.MEASUREMENT, Level.INVALID)], False, Validity.INVALID),
         (Status.COMPLETED, [verdict(Cause.MEASUREMENT, Level.INVALID)], True, Validity.DISCARDED),
         (Status.FAILED, [verdict(Cause.OUTCOME, Level.WARNING)], False, Validity.VALID),
+        (Status.FAILED, [verdict(Cause.OUTCOME, Level.INVALID)], False, Validity.VALID),
         (Status.OUT_OF_MEMORY, [], False, Validity.VALID),
         (Status.TIMED_OUT, [], False, Validity.VALID),
         (Status.LOST_INSTRUMENT, [], False, Validity.INVALID),

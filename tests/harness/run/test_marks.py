@@ -124,6 +124,7 @@ def test_which_of_several_windows_is_meant_is_not_guessed(read, times):
         ([mark(1, "begin", "train"), mark(1, "begin", "epoch 1")], "epoch 1"),
         ([mark(1, "begin", "train"), mark(1, "begin", "epoch 1"), mark(2, "end", "epoch 1")], "train"),
         ([mark(1, "begin", "train"), mark(2, "end", "train")], ""),
+        ([mark(1, "begin", "step"), mark(1, "begin", "step"), mark(2, "end", "step")], "step"),
         (["x" * 5000, mark(1, "begin", "train"), "{torn"], "train"),
     ],
 )

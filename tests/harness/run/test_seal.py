@@ -108,14 +108,16 @@ def test_steps_back_of_time_and_value_are_counted(sealed):
     assert (1, 1) == (tally["c.energy_J"]["backwards"], tally["c.energy_J"]["falls"])
 
 
-def test_chunks_do_not_change_what_is_found(sealed, monkeypatch):
-    text = "".join(f"{n * 1000},{'ab'[n % 2]}.power_W,{(n * 37) % 101}\n" for n in range(2000)) + "torn"
+def test_chunks_do_not_change_what_is_found(sealed, monkeypatch, tmp_path):
+    lines = [f"{n * 1000},{'ab'[n % 2]}.power_W,{(n * 37) % 101}\n" for n in range(2000)]
+    text = "".join(["first\n", *lines[:1000], "second\n", *lines[1000:], "third\n", "torn"])
     whole, table = sealed(text, begin_ns=200_000, end_ns=900_000, launched_ns=300_000)
     monkeypatch.setattr(harness.seal, "CHUNK_B", 1000)
     in_chunks, same_table = sealed(text, begin_ns=200_000, end_ns=900_000, launched_ns=300_000)
     assert CHUNK_B > len(text)
     assert whole == in_chunks
     assert table.to_pylist() == same_table.to_pylist()
+    assert "first\nsecond\nthird\n" == (tmp_path / UNREAD_CSV).read_text()
 
 
 def test_a_result_that_does_not_read_back_the_same_is_refused(sealed, monkeypatch, tmp_path):
