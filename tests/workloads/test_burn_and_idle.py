@@ -26,6 +26,18 @@ def test_burn_keeps_the_cpu_busy_until_its_time_is_over(execute):
     assert outcome.marks.results["products"] > 0
 
 
+def test_a_round_is_begun_as_long_as_there_is_time(module, monkeypatch):
+    burn, clock_s = module("burn"), [100.0]
+
+    def work() -> int:
+        clock_s[0] += 0.4
+        return 10
+
+    monkeypatch.setattr(burn.time, "monotonic", lambda: clock_s[0])
+
+    assert 30 == burn.burn(work, 1.0)
+
+
 def test_burn_needs_no_numpy(module, monkeypatch):
     monkeypatch.setitem(sys.modules, "numpy", None)
 

@@ -102,7 +102,7 @@ def test_cifar10_is_read_as_python_2_has_written_it(data, batches, know, tmp_pat
     loaded = data.load("cifar10", extract(tmp_path / "b", batches))
 
     assert [7, 8, 9, 0] == loaded.train_labels[:4].tolist()
-    assert [33, 33, 33] == loaded.train_images[3, 1, 1].tolist()
+    assert [34, 34, 34] == loaded.train_images[3, 1, 2].tolist()  # row 1, column 2
 
 
 def test_a_pickle_that_would_run_code_is_refused_and_runs_nothing(data, batches, know, tmp_path):
