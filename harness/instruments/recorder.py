@@ -11,7 +11,6 @@ import os
 from collections import deque
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from statistics import median
 
 from harness.record import CLOCKS_CSV, SAMPLES_CSV, Channel, Kind
 from harness.sensors.sensor import Reading
@@ -21,7 +20,7 @@ CHANGES_KEPT = 501
 FEWEST_CHANGES = 5
 """Fewer changes than this tell no refresh period."""
 STALE_NS = 5_000_000_000
-"""A value older than this is not shown as what a device does now."""
+"""What came in longer ago than this is not shown as what a device does now."""
 
 
 class _Seen:
@@ -118,8 +117,8 @@ class Recorder:
             seen = self._seen[name]
             mean = seen.recent()
             if mean is not None:
-                self._power_W[domain] = (seen.t_ns, mean)
-        return {domain: value for domain, (t_ns, value) in self._power_W.items() if now_ns - t_ns < STALE_NS}
+                self._power_W[domain] = (now_ns, mean)
+        return {domain: value for domain, (came_ns, value) in self._power_W.items() if now_ns - came_ns < STALE_NS}
 
     def temperature_C(self, now_ns: int) -> dict[str, float]:
         """By domain, the latest temperature while it is not stale."""
@@ -129,7 +128,9 @@ class Recorder:
     def refresh_seen(self) -> dict[str, float | None]:
         """By channel, the median time between changes of its value, s; None where too few were seen."""
         return {
-            name: median(seen.intervals_ns) / 1e9 if len(seen.intervals_ns) >= FEWEST_CHANGES else None
+            name: sorted(seen.intervals_ns)[len(seen.intervals_ns) // 2] / 1e9
+            if len(seen.intervals_ns) >= FEWEST_CHANGES
+            else None
             for name, seen in self._seen.items()
         }
 

@@ -34,7 +34,7 @@ from harness.errors import ExitCode, UsageError
 from harness.instruments.instrument import StatusLine
 from harness.instruments.opening import Opened, open_sensors
 from harness.instruments.recorder import Recorder
-from harness.record import SAMPLER_JSON, SamplerCost, write_json
+from harness.record import SAMPLER_JSON, SamplerCost, encode
 from harness.sensors.clock import CLOCK
 from harness.sensors.sensor import Sensor, Site
 
@@ -92,7 +92,8 @@ class Sampler:
             _Task(sensor.start_ns or now_ns, max(1, round(sensor.period_s * 1e9)), self._reader(sensor), counted=True)
             for sensor in self.opened.sensors
         ]
-        tasks += [_Task(now_ns, FLUSH_NS, self._flush), _Task(now_ns + STATUS_NS, STATUS_NS, self._report)]
+        first_ns = max((task.due_ns for task in tasks), default=now_ns)  # the first status line follows the first reads
+        tasks += [_Task(now_ns, FLUSH_NS, self._flush), _Task(first_ns, STATUS_NS, self._report)]
         self._announce("ready")
         while True:
             task = min(tasks, key=lambda item: item.due_ns)
@@ -172,7 +173,10 @@ class Sampler:
                 "sensors": {sensor.name: sensor.summary() for sensor in self.opened.sensors},
                 "refresh_seen": self.recorder.refresh_seen(),
             }
-        write_json(self.folder / SAMPLER_JSON, body)
+        # Aside and renamed, but not fsynced: whoever settles the run takes it from here, and the disk is left alone.
+        aside = self.folder / f"{SAMPLER_JSON}.aside"
+        aside.write_text(json.dumps(encode(body)), encoding="utf-8")
+        aside.replace(self.folder / SAMPLER_JSON)
 
     def _cost(self) -> SamplerCost:
         """What this process has used since it began, its start-up included."""

@@ -11,7 +11,6 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Sequence
 from itertools import pairwise
-from statistics import median
 from typing import NamedTuple
 
 from harness.sensors.clock import Clock
@@ -62,8 +61,8 @@ class Ring:
     def period_ns(self) -> int:
         """The driver's own period, from the latest rows."""
         steps = [(later.stamp_us - row.stamp_us) * 1000 for row, later in pairwise(self._tail)]
-        growing = [step for step in steps if step > 0]
-        return int(median(growing)) if growing else PERIOD_NS
+        growing = sorted(step for step in steps if step > 0)
+        return growing[len(growing) // 2] if growing else PERIOD_NS
 
     def drain(self) -> list[tuple[int, float]]:
         """The rows that came since the last drain: CLOCK_MONOTONIC ns, W (mean over the time before the stamp)."""
