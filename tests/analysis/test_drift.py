@@ -1,0 +1,52 @@
+"""What else moved the runs."""
+
+from __future__ import annotations
+
+import pytest
+
+from analysis.load import load
+from analysis.study import examine
+
+
+def slopes(path):
+    return {test.name: test for test in examine(load(path)).findings.drift}
+
+
+def test_a_drift_through_the_night_is_told_with_its_size(simulate_once):
+    test = slopes(simulate_once(blocks=15, drift=0.04, noise=0.003).path)["energy against run order"]
+    over_the_night = test.estimate.value * 29
+    assert over_the_night == pytest.approx(0.04, rel=0.15)
+    assert test.estimate.low < test.estimate.value < test.estimate.high
+    assert test.p < 1e-6
+
+
+def test_a_steady_night_has_slopes_whose_interval_holds_zero(simulate_once):
+    found = slopes(simulate_once(blocks=15, seed=8).path)
+    test = found["energy against run order"]
+    assert test.estimate.low < 0 < test.estimate.high
+    assert found["energy against position in the block"].p > 0.05
+
+
+def test_the_configurations_own_difference_is_no_drift(simulate_once):
+    listed = simulate_once(blocks=10, order="listed", configurations={"base": 1.0, "lean": 0.5}, noise=0.003)
+    test = slopes(listed.path)["energy against run order"]
+    assert abs(test.estimate.value * 19) < 0.01
+
+
+def test_heat_carried_over_from_the_run_before_is_seen_in_a_night_of_blocks(simulate_once):
+    settings = {"configurations": dict.fromkeys("abc", 1.0), "accuracy": {}, "blocks": 18, "noise": 0.003, "seed": 3}
+    hot = slopes(simulate_once(order="blocks", carry_over={"a": 1.03}, **settings).path)
+    calm = slopes(simulate_once(order="blocks", **settings).path)
+    name = "energy against the configuration before it (Kruskal-Wallis)"
+    assert hot[name].p < 0.01 < calm[name].p
+
+
+def test_start_temperature_is_held_against_order_and_energy(simulate_once):
+    found = slopes(simulate_once(blocks=6).path)
+    rising = found["start temperature of gpu0 against run order"]
+    assert rising.estimate.value == pytest.approx(4 / 11)
+    assert "energy against start temperature of gpu0" in found
+
+
+def test_too_few_runs_have_no_drift_to_tell(simulate_once):
+    assert {} == slopes(simulate_once(blocks=1).path)
