@@ -135,6 +135,17 @@ def test_evaluation_is_in_float32_and_changes_nothing(cnn, options):
     assert [cnn.torch.float32, cnn.torch.bfloat16] == seen
 
 
+def test_accuracy_is_the_best_epochs_and_the_last_one_stands_beside_it(cnn, options, tmp_path, monkeypatch):
+    monkeypatch.setenv(MARKS_VARIABLE, str(tmp_path / "marks.jsonl"))
+    evaluations = iter([(1.5, 0.2), (1.1, 0.8), (1.3, 0.5)])
+    monkeypatch.setattr(cnn.Trainer, "evaluate", lambda trainer, batches: next(evaluations))
+
+    cnn.main(options(*SMALL, "--input", "device", "--epochs", "3"))
+
+    results = read_marks(tmp_path / "marks.jsonl", 0, time.monotonic_ns()).results
+    assert (0.8, 0.5, 1.3) == (results["accuracy"], results["accuracy_final"], results["val_loss_final"])
+
+
 def test_a_training_that_diverges_goes_on_and_says_so(cnn, options, tmp_path, monkeypatch):
     monkeypatch.setenv(MARKS_VARIABLE, str(tmp_path / "marks.jsonl"))
 
