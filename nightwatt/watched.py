@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 from collections.abc import Callable
+from shlex import quote
 from typing import TYPE_CHECKING
 
 import typer
@@ -25,14 +25,14 @@ def watched(execute: Callable[[Watcher], Ended], *, quiet: bool, report: bool) -
     finally:
         console.close()
     if report and ended.exit_code in (ExitCode.DONE, ExitCode.UNFINISHED):
-        try:
-            from analysis.report import write_report
+        from nightwatt.report import command as write_report
 
-            written = write_report([ended.folder.root])
+        root = ended.folder.root
+        try:
+            write_report([root])
         except NightwattError as error:  # the night is over and whole on disk; that a report fails does not undo it
-            folder = shlex.quote(str(ended.folder.root))
-            typer.echo(f"no report yet: {error}\nThe runs are all there: nightwatt report {folder}", err=True)
-        else:
-            typer.echo(written.headline)
-            typer.echo(str(written.page))
+            typer.echo(f"no report yet: {error}\nthe runs are all there: nightwatt report {quote(str(root))}", err=True)
+        except Exception as error:
+            error.night = root  # type: ignore[attr-defined]  # the traceback goes into its journal
+            raise
     return int(ended.exit_code)
