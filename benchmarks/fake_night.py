@@ -35,7 +35,7 @@ def write_protocol(folder: Path, *, blocks: int, run_s: float, interval_ms: floa
 
 def start_night(protocol: Path, out: Path, **streams: Any) -> subprocess.Popen[bytes]:
     """`nightwatt run` of a protocol into ``out``."""
-    command = [sys.executable, "-P", "-m", "nightwatt", "run", str(protocol), "--out", str(out)]
+    command = [sys.executable, "-P", "-m", "nightwatt", "run", str(protocol), "--out", str(out), "--no-report"]
     return subprocess.Popen(command, env={**os.environ, "TERM": "xterm-256color"}, **streams)
 
 

@@ -46,7 +46,8 @@ def main() -> None:
 def gaps(folder: Path, blocks: int) -> list[Figure]:
     """The realised gaps of a night of short runs."""
     out = folder / "out"
-    with start_night(write_protocol(folder, blocks=blocks, run_s=0.5), out, stdin=subprocess.DEVNULL) as night:
+    protocol = write_protocol(folder, blocks=blocks, run_s=0.5)
+    with start_night(protocol, out, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as night:
         night.wait()
     gaps_s = sorted(record["gap_s"] for record in records(night_in(out)) if record["gap_s"] is not None)
     empty_s = statistics.median(wall_s([sys.executable, "-P", "-c", "pass"]) for _ in range(10))

@@ -88,7 +88,7 @@ def _confession(error: Exception) -> str:
     night = getattr(error, "night", None)
     try:
         folder = Path(night) / "journal" if night is not None else None
-        descriptor, name = tempfile.mkstemp(".txt", "traceback-", folder)
+        descriptor, name = tempfile.mkstemp(".txt", "nightwatt-traceback-", folder)
     except OSError:
         descriptor, name = tempfile.mkstemp(".txt", "nightwatt-traceback-")
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
