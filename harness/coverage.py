@@ -64,6 +64,7 @@ def judge_measurement(
         for channel in record.channels:
             yield from _channel(channel, present.get(channel.name), record.window, _is_trace(channel, record.channels))
         yield from _throttled(present, record.window)
+        yield from _foreign(present)
 
 
 def _clock(record: RunRecord, clocks: Sequence[ClockPair]) -> Iterator[Verdict]:
@@ -139,6 +140,17 @@ def _throttled(present: Mapping[str, Any], window: Phase) -> Iterator[Verdict]:
             if share > THROTTLED_SHARE:
                 evidence = f"{channel.removesuffix(suffix)}: share of the window with its clock held down"
                 yield Verdict(name, cause, level, share, THROTTLED_SHARE, evidence=evidence)
+
+
+def _foreign(present: Mapping[str, Any]) -> Iterator[Verdict]:
+    """Others' processes on a card: one that came meanwhile spoils the run, one that stays burdens all runs alike."""
+    suffix = ".foreign_processes"
+    for channel, tally in present.items():
+        if channel.endswith(suffix) and tally["window_maximum"]:
+            came = tally["window_maximum"] > (tally["start"] or 0)
+            level, when = (Level.INVALID, "came in the window") if came else (Level.WARNING, "were there all along")
+            evidence = f"processes on {channel.removesuffix(suffix)} that are not nightwatt's {when}"
+            yield _verdict("foreign_load", level, tally["window_maximum"], 0, evidence=evidence)
 
 
 def _is_trace(channel: Channel, channels: Sequence[Channel]) -> bool:

@@ -31,8 +31,9 @@ from pathlib import Path
 from harness.child import tail_of
 from harness.course import Course, quick_energy_J, record_of
 from harness.errors import NightwattError
-from harness.events import Event, RunSettled, RunStarted, StageStarted, Tick
+from harness.events import Event, RunSettled, RunStarted, StageStarted, Tick, Trouble
 from harness.gates import Decision, may_start
+from harness.instruments.instrument import StatusLine
 from harness.instruments.own import own_sampler
 from harness.instruments.sidecar import Sidecar
 from harness.keeping import Keeping, Kept
@@ -102,6 +103,7 @@ class _Attempt:
         self.sealing: Sealing | None = None
         self.recording = self.settling = self.cleanup_due = False
         self.level = 0
+        self.trouble = ""
         self.watch = Watch(stop, self._notice, self._glance)
 
     def carry_out(self) -> Iterator[Event]:
@@ -284,11 +286,13 @@ class _Attempt:
                 if self.workload is not None:
                     self.workload.end(at_once=False)
 
-    def _glance(self, stage: str, stage_s: float) -> Tick:
+    def _glance(self, stage: str, stage_s: float) -> Iterator[Event]:
+        status = self.sidecar.status if self.sidecar is not None else StatusLine(t_ns=0)
+        if status.trouble and status.trouble != self.trouble:
+            yield Trouble(status.trouble, run=self.run)
+        self.trouble = status.trouble
         phase = current_phase(self.marks_path) if stage == "workload" else ""
-        status = self.sidecar.status if self.sidecar is not None else None
-        power_W = status.power_W if status is not None else {}
-        return Tick(self.run, stage, stage_s, phase, power_W, self._temperature_C())
+        yield Tick(self.run, stage, stage_s, phase, status.power_W, status.temperature_C)
 
     def _temperature_C(self) -> Mapping[str, float]:
         if self.sidecar is None:

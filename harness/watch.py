@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import selectors
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import cast
 
 from harness.child import Child
-from harness.events import Tick
+from harness.events import Event
 from harness.stop import Stop
 
 TICK_S = 2.0
@@ -22,8 +22,8 @@ TICK_S = 2.0
 class Watch:
     """Waits until something is over, and lets its owner notice what happens meanwhile."""
 
-    def __init__(self, stop: Stop, notice: Callable[[], None], glance: Callable[[str, float], Tick]) -> None:
-        """``notice`` is called whenever something happened, ``glance(stage, stage_s)`` when a tick is due."""
+    def __init__(self, stop: Stop, notice: Callable[[], None], glance: Callable[[str, float], Iterable[Event]]) -> None:
+        """``notice`` is called whenever something happened, ``glance(stage, stage_s)`` each two seconds."""
         self._notice, self._glance = notice, glance
         self._selector = selectors.DefaultSelector()
         self._selector.register(stop.fileno(), selectors.EVENT_READ, stop.acknowledge)
@@ -47,14 +47,14 @@ class Watch:
 
     def until(
         self, stage: str, over: Callable[[], bool], wait_s: Callable[[], float] = lambda: TICK_S
-    ) -> Iterator[Tick]:
+    ) -> Iterator[Event]:
         """Wait until ``over()``; it is asked after each event and at the latest after ``wait_s()``."""
         begin_s = time.monotonic()
         self._notice()
         while not over():
             now_s = time.monotonic()
             if now_s >= self._next_tick_s:
-                yield self._glance(stage, now_s - begin_s)
+                yield from self._glance(stage, now_s - begin_s)
                 self._next_tick_s = time.monotonic() + TICK_S
             timeout_s = max(0.0, min(wait_s(), self._next_tick_s - time.monotonic()))
             for key, _ in self._selector.select(timeout_s):

@@ -39,7 +39,12 @@ def write_report():
 
 
 def say(temperature_C):
-    line = {"t_ns": time.monotonic_ns(), "power_W": {"gpu0": 100.0}, "temperature_C": {"gpu0": temperature_C}}
+    line = {
+        "trouble": wish.get("trouble", ""),
+        "t_ns": time.monotonic_ns(),
+        "power_W": {"gpu0": 100.0},
+        "temperature_C": {"gpu0": temperature_C},
+    }
     os.write(1, json.dumps(line).encode() + b"\n")
 
 

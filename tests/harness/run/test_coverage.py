@@ -170,6 +170,20 @@ def test_a_clock_that_was_held_down_is_told(name, verdict):
     assert verdict == found([throttle], [{**GOOD, "window_first": 3.0, "window_last": 33.0}])
 
 
+@pytest.mark.parametrize(
+    ("start", "most", "verdicts"),
+    [
+        (0.0, 0.0, {}),
+        (1.0, 1.0, {"foreign_load": ("warning", 1.0)}),
+        (1.0, 2.0, {"foreign_load": ("invalid", 2.0)}),
+        (None, 1.0, {"foreign_load": ("invalid", 1.0)}),
+    ],
+)
+def test_a_foreign_process_that_comes_meanwhile_spoils_the_run(start, most, verdicts):
+    foreign = Channel("gpu0.foreign_processes", "", Kind.GAUGE, "gpu0", Quality.MEASURED, "NVML", 1.0)
+    assert verdicts == found([foreign], [{**GOOD, "start": start, "window_maximum": most}])
+
+
 def test_damaged_samples_are_told():
     samples = {"rows": 1, "torn_B": 7, "unread_lines": 2, "channels": {TRACE.name: GOOD}}
     verdicts = {"unread_samples": ("warning", 2), "torn_samples": ("information", 7)}

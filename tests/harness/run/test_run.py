@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from harness.errors import RunFault, SensorMissing
-from harness.events import RunSettled, RunStarted, StageStarted, Tick
+from harness.events import RunSettled, RunStarted, StageStarted, Tick, Trouble
 from harness.process_tree import processes as all_processes
 from harness.protocol_model import Cooldown, Hook
 from harness.record import RunName, RunRecord, read_json
@@ -172,6 +172,14 @@ def test_the_display_gets_phase_power_and_temperature(order, stop, python, monke
         if isinstance(event, Tick) and event.stage == "workload"
     ]
     assert ("train", {"gpu0": 100.0}, {"gpu0": 40.0}) == (ticks[-1].phase, ticks[-1].power_W, ticks[-1].temperature_C)
+
+
+def test_what_the_sampler_complains_of_is_told_once(order, stop, python, monkeypatch):
+    monkeypatch.setattr("harness.watch.TICK_S", 0.05)
+    wish = order(python("time.sleep(0.4)"), sensors={"fake": {"trouble": "the card fell off the bus"}})
+    assert [Trouble("the card fell off the bus", run=str(wish.name))] == [
+        event for event in execute(wish, stop) if isinstance(event, Trouble)
+    ]
 
 
 def test_a_workload_without_marks_is_measured_whole(order, settle, python):
