@@ -37,26 +37,27 @@ def main() -> None:
     parser.add_argument("--device", choices=("cpu", "gpu"), default="cpu")
     parser.add_argument("--duration", type=float, default=10.0, metavar="SECONDS")
     parser.add_argument("--seed", type=int, default=0, help="accepted, and of no effect")
-    parser.add_argument("--one-core", action="store_true", help=argparse.SUPPRESS)  # how it calls itself, once a core
+    parser.add_argument("--one-core-until", type=float, help=argparse.SUPPRESS)  # how it calls itself, once a core
     options = parser.parse_args()
     if not 0 <= options.duration < math.inf:
         parser.error("--duration must be a number of seconds, zero or more")
-    if options.one_core:
-        print(burn(cpu_round(), options.duration))
+    if options.one_core_until is not None:
+        print(burn(cpu_round(), options.one_core_until))
         return
     with marks.phase("setup"):
         work, where = gpu_round() if options.device == "gpu" else (None, f"{cores()} cores")
     with marks.phase("burn") as metrics:
-        products = burn(work, options.duration) if work else burn_every_core(options.duration)
+        until_s = time.monotonic() + options.duration
+        products = burn(work, until_s) if work else burn_every_core(until_s)
         metrics["products"] = products
     marks.result(products=products, device=where)
     print(f"burnt {where} for {options.duration:g} s: {products} products")
 
 
-def burn(work: Round, duration_s: float) -> int:
-    """Repeat ``work`` for ``duration_s`` seconds; how many products that was."""
-    until, products = time.monotonic() + duration_s, 0
-    while time.monotonic() < until:
+def burn(work: Round, until_s: float) -> int:
+    """Repeat ``work``, once at least, until the monotonic clock says ``until_s``; how many products that was."""
+    products = work()
+    while time.monotonic() < until_s:
         products += work()
     return products
 
@@ -64,11 +65,11 @@ def burn(work: Round, duration_s: float) -> int:
 # --- CPU -------------------------------------------------------------------------------------------------------------
 
 
-def burn_every_core(duration_s: float) -> int:
+def burn_every_core(until_s: float) -> int:
     """One process of one thread on every core that we may use."""
     one_thread = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
     environment = {name: value for name, value in os.environ.items() if name != marks.VARIABLE} | one_thread
-    command = [sys.executable, __file__, "--one-core", "--duration", str(duration_s)]
+    command = [sys.executable, __file__, "--one-core-until", repr(until_s)]
     processes = [subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) for _ in range(cores())]
     try:
         outputs = [process.communicate()[0] for process in processes]

@@ -35,7 +35,7 @@ def test_a_round_is_begun_as_long_as_there_is_time(module, monkeypatch):
 
     monkeypatch.setattr(burn.time, "monotonic", lambda: clock_s[0])
 
-    assert 30 == burn.burn(work, 1.0)
+    assert (30, 10) == (burn.burn(work, 101.0), burn.burn(work, 0.0))
 
 
 def test_burn_needs_no_numpy(module, monkeypatch):
