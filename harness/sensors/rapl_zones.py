@@ -69,7 +69,7 @@ def find_zones(root: Path, clock: Clock) -> Zones:
             else:
                 kept[domain] = zone
     left_out |= dict.fromkeys(unreadable, "not readable")
-    for twin, first in _twins(kept, clock):
+    for twin, first in list(_twins(kept, clock)):
         left_out[kept.pop(twin).path.name] = f"shows the same counter as {first}"
     if not kept:
         reasons = "; ".join(f"{name}: {why}" for name, why in left_out.items() if name not in unreadable)
