@@ -64,6 +64,7 @@ def study(night: Night, plan: Analysis | None = None) -> Findings:
 def examine(night: Night, plan: Analysis | None = None) -> Study:
     """The same with the frames that it rests on."""
     analysis = night.protocol.analysis if plan is None else plan
+    changed = analysis != night.protocol.analysis
     measured = measure(night)
     frame = measured.frame
     choice = choose(set(zip(frame.domain, frame.quality, strict=True)), analysis.energy)
@@ -93,9 +94,10 @@ def examine(night: Night, plan: Analysis | None = None) -> Study:
         slopes,
         method,
         analysis.accuracy,
+        changed,
     )
     sources = _sources(measured, response)
-    design = _design(night, analysis, method, family, changed=plan is not None and plan != night.protocol.analysis)
+    design = _design(night, analysis, method, family, changed=changed)
     findings = Findings(
         title=night.protocol.title,
         first_line=first_line(

@@ -10,13 +10,16 @@ import pandas as pd
 
 from analysis.cautions.evidence import Evidence, count_text, listed, runs_text
 from analysis.comparisons import disagree
+from analysis.drift import PREVIOUS
 from analysis.findings import Caution
-from analysis.numbers import percent, significant
+from analysis.numbers import p_value, percent, significant
 
 SPREAD_LIMIT = 2.0
 RATE_LIMIT = 0.1
 """Rates of lost runs that differ by more than this are a caution."""
 DRIFT_LIMIT = 0.01
+CERTAIN = 0.01
+"""p below which drift and carry-over are said."""
 FEW_RUNS = 5
 
 
@@ -32,6 +35,12 @@ def nature(seen: Evidence) -> Iterator[Caution]:
             f"The power of {', '.join(seen.response.domains)} is modelled, not measured: differences are those of the "
             "model's inputs (time, load), and no smaller effect can be seen.",
             "Measure on a machine with a sensor; `nightwatt check` says what this one lacks.",
+        )
+    if seen.changed:
+        yield Caution(
+            "exploratory-plan",
+            "The analysis plan is another than the one frozen with the protocol: everything here is exploratory.",
+            "Conclude from the protocol's own plan.",
         )
     if seen.method.recipe == "classic":
         yield Caution(
@@ -178,8 +187,15 @@ def order(seen: Evidence) -> Iterator[Caution]:
         )
     n = len(seen.assessment.eligible)
     for test in seen.drift:
+        if PREVIOUS in test.name and test.p is not None and test.p < CERTAIN:
+            yield Caution(
+                "carry-over",
+                f"Runs depend on the configuration that ran before them (p {p_value(test.p)}): heat is carried over, "
+                "and a random order leaves part of it in the ratios.",
+                'Wait longer between runs, until = "temperature", or use order = "latin".',
+            )
         slope = test.estimate
-        if slope is None or slope.value is None or test.p is None or slope.unit != "1/run" or test.p >= 0.01:
+        if slope is None or slope.value is None or test.p is None or slope.unit != "1/run" or test.p >= CERTAIN:
             continue
         over = slope.value * (n - 1)
         if abs(over) > DRIFT_LIMIT:

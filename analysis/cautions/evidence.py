@@ -30,6 +30,8 @@ class Evidence:
     drift: Sequence[Test]
     method: Method
     accuracy: str
+    changed: bool = False
+    """Whether the analysis plan is another than the protocol's."""
 
 
 def runs_text(count: int) -> str:

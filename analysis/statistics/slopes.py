@@ -26,7 +26,8 @@ def theil_sen(name: str, response: ArrayLike, cause: ArrayLike, unit: str, level
         return Test(name, None, None, (y.size,), note=what)
     step = -(-y.size // _MOST)
     y, x = y[::step], x[::step]
-    slope = stats.theilslopes(y, x, alpha=level)
+    with np.errstate(invalid="ignore"):  # with many ties its variance may come out below zero: no interval then
+        slope = stats.theilslopes(y, x, alpha=level)
     estimate = Estimate(float(slope.slope), unit, float(slope.low_slope), float(slope.high_slope), level, y.size)
     if not np.all(np.isfinite([slope.low_slope, slope.high_slope])):
         estimate = Estimate(float(slope.slope), unit, n=y.size, note=TOO_FEW)
