@@ -67,10 +67,11 @@ def test_the_wheel_holds_the_packages_and_the_share_and_no_tests(wheel):
     assert [] == [name for name in names if Path(name).name.startswith(("test_", "conftest"))]
 
 
-def test_the_wheel_holds_every_module_of_the_packages(wheel):
+def test_the_wheel_holds_every_file_of_the_packages(wheel):
     names = set(zipfile.ZipFile(wheel).namelist())
-    modules = [path.relative_to(ROOT) for part in PARTS[:3] for path in (ROOT / part).rglob("*.py")]
-    assert [] == [str(path) for path in modules if "share" not in path.parts and str(path) not in names]
+    files = [path.relative_to(ROOT) for part in PARTS[:3] for path in (ROOT / part).rglob("*") if path.is_file()]
+    travelling = [str(path) for path in files if not {"share", "__pycache__"} & set(path.parts)]
+    assert [] == [name for name in travelling if name not in names]
 
 
 @pytest.mark.parametrize("folder", ["workloads", "protocols"])
