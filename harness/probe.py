@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +41,10 @@ class Probe:
     missing: tuple[Missing, ...] = ()
     cards: tuple[Gpu, ...] = ()
     """The GPUs that are read, as their driver names them."""
+    by_sensor: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """The names of each sensor's channels, by the sensor's name."""
+    facts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """What each sensor says of itself, by its name."""
 
     @property
     def devices(self) -> tuple[str, ...]:
@@ -80,6 +84,8 @@ def probe(protocol: Protocol) -> Probe:
         tuple(channel_from_json(item) for item in body["channels"]),
         tuple(Missing(item["sensor"], item["reason"], item.get("remedy", "")) for item in body["missing"]),
         _cards(body["sensors"].get("nvml", {})),
+        {name: tuple(channels) for name, channels in body.get("by_sensor", {}).items()},
+        body["sensors"],
     )
 
 

@@ -256,6 +256,7 @@ def main(arguments: Sequence[str]) -> int:
                     "channels": [asdict(channel) for channel in opened.channels],
                     "missing": opened.missing,
                     "sensors": {sensor.name: sensor.summary() for sensor in opened.sensors},
+                    "by_sensor": {sensor.name: [item.name for item in sensor.channels] for sensor in opened.sensors},
                 }
             )
         )

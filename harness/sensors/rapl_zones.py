@@ -47,7 +47,8 @@ def find_zones(root: Path, clock: Clock) -> Zones:
     folder = root / POWERCAP
     paths = sorted(path for path in folder.glob("*:*") if (path / "energy_uj").exists())
     if not paths:
-        raise SensorMissing("no RAPL counters: " + _why_none(root), remedy=_REMEDY_NONE)
+        reason, remedy = _why_none(root)
+        raise SensorMissing(f"no RAPL counters: {reason}", remedy=remedy)
     kept: dict[str, Zone] = {}
     left_out: dict[str, str] = {}
     unreadable: list[str] = []
@@ -81,22 +82,18 @@ def find_zones(root: Path, clock: Clock) -> Zones:
     return Zones(tuple(kept.values()), left_out)
 
 
-_REMEDY_NONE = (
-    "on a processor of Intel (since 2011) or AMD (since 2017): sudo modprobe intel_rapl_msr; elsewhere measure another"
-    ' way, or ask for a model by name: [sensors] fallback = "load_model"'
-)
-
-
-def _why_none(root: Path) -> str:
+def _why_none(root: Path) -> tuple[str, str]:
+    """Why a machine has no counters, and what would help."""
+    by_name = 'or ask for a model by name: [sensors] fallback = "load_model"'
     try:
         cpuinfo = (root / "proc/cpuinfo").read_bytes()
     except OSError:
         cpuinfo = b""
     if re.search(rb"^flags\s*:.*\bhypervisor\b", cpuinfo, re.MULTILINE):
-        return "this is a virtual machine, and its host does not pass them on"
-    if not (root / POWERCAP).is_dir():
-        return "the kernel has no powercap"
-    return "the kernel's powercap has no zones"
+        return "this is a virtual machine, and its host does not pass them on", f"measure on the host, {by_name}"
+    what = "powercap has no zones" if (root / POWERCAP).is_dir() else "kernel has no powercap"
+    processors = "a processor of Intel (since 2011) or AMD (since 2017) has them"
+    return f"the {what}", f"sudo modprobe intel_rapl_msr ({processors}), {by_name}"
 
 
 def _domain(path: Path) -> str:

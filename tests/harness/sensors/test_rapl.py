@@ -233,7 +233,7 @@ def test_counters_that_may_not_be_read_are_missing_with_the_remedy(tree, monkeyp
 
 @pytest.mark.parametrize(
     ("cpuinfo", "reason"),
-    [("flags\t\t: fpu hypervisor sse\n", "virtual machine"), ("flags\t\t: fpu sse\n", "no powercap")],
+    [("flags\t\t: fpu hypervisor sse\n", "virtual machine"), ("flags\t\t: fpu sse\n", "kernel has no powercap")],
 )
 def test_a_machine_without_counters_says_why(tmp_path, cpuinfo, reason):
     (tmp_path / "proc").mkdir()

@@ -1,0 +1,188 @@
+"""nightwatt check: what this machine can measure and what is in the way, each with the remedy."""
+
+from __future__ import annotations
+
+import shutil
+import textwrap
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from harness.probe import Probe
+    from harness.protocol import Protocol
+    from harness.record import Channel
+
+INDENT = 14
+WIDEST = 110
+MODELS = ("load_model", "constant", "simulated")
+"""Sensors that measure nothing: they work everywhere, and are used only where a protocol asks for them by name."""
+
+
+def command(
+    protocol: Annotated[
+        str | None, typer.Argument(help="A protocol file, or the name of a shipped protocol: can it run here?")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON on standard output.")] = False,
+) -> int:
+    """Say what this machine can measure and what is in the way, each with the remedy."""
+    from harness.errors import ExitCode, SensorMissing
+    from harness.probe import probe, require
+
+    file, asked = _asked(protocol)
+    found = probe(asked)
+    refusal: SensorMissing | None = None
+    if protocol is not None:
+        try:
+            require(asked, found)
+        except SensorMissing as error:
+            refusal = error
+    if as_json:
+        _print_json(file, found, refusal)
+    else:
+        width = min(shutil.get_terminal_size().columns, WIDEST)
+        print("\n".join([*_listing(asked, found, width), "", *_verdict(file, asked, found, refusal, width)]))
+    return ExitCode.REFUSED if refusal else ExitCode.DONE
+
+
+def _asked(protocol: str | None) -> tuple[str | None, Protocol]:
+    """The protocol's file and content; without one, a protocol that names every sensor that needs no setting."""
+    from harness.protocol import find, read
+    from harness.protocol_model import LoadModel, Machine, Nvml, Protocol, Rapl, Sensors, Workload
+
+    if protocol is not None:
+        file = find(protocol)
+        return str(file), read(file)
+    everything = Sensors(nvml=Nvml(), rapl=Rapl(), machine=Machine(), load_model=LoadModel())
+    return None, Protocol(title="everything here", workload=Workload(command=("true",)), sensors=everything)
+
+
+def _listing(asked: Protocol, found: Probe, width: int) -> Iterator[str]:
+    """Each sensor: what it gives, or why it is absent and what would help."""
+    from harness.probe import sensor_settings
+
+    channels = {channel.name: channel for channel in found.channels}
+    missing = {item.sensor: item for item in found.missing}
+    names = dict.fromkeys([*sensor_settings(asked), *found.by_sensor, *missing])
+    for name in names:
+        if name in found.by_sensor:
+            yield from _present(name, [channels[item] for item in found.by_sensor[name]], found, width)
+        elif name in missing:
+            yield from _entry(name, f"absent: {missing[name].reason}", width)
+            if missing[name].remedy:
+                yield from _wrapped(f"remedy: {missing[name].remedy}", width)
+    if not names:
+        yield "This protocol names no sensors."
+
+
+def _present(name: str, channels: Sequence[Channel], found: Probe, width: int) -> Iterator[str]:
+    energetic = [channel for channel in channels if _tells_energy(channel)]
+    domains = ", ".join(dict.fromkeys(channel.domain for channel in energetic))
+    if not energetic:
+        what = "context, no energy"
+    elif name in MODELS:
+        what = f"MODELLED, not measured: {domains}"
+    else:
+        what = f"measures {domains}"
+    yield from _entry(name, what, width)
+    if name == "nvml":
+        for card in found.cards:
+            yield from _wrapped(f"{card.name}, {card.uuid}, driver {card.driver}", width)
+    for channel in energetic:
+        yield from _wrapped(f"{channel.name}, {_each(channel.refresh_s)}: {channel.source}", width)
+    context = [channel for channel in channels if channel not in energetic]
+    if context:
+        each = _each(context[0].refresh_s)
+        yield from _wrapped(f"{', '.join(channel.name for channel in context)}, {each}", width)
+    for what, why in _absent(found.facts.get(name, {})):
+        yield from _wrapped(f"without {what}: {why}", width)
+
+
+def _absent(facts: Any) -> Iterator[tuple[str, str]]:
+    """What a sensor says that it lacks, and why."""
+    for device in facts.get("devices", ()):
+        yield from ((f"{device['domain']}.{what}", why) for what, why in device.get("absent", {}).items())
+    yield from facts.get("absent", {}).items()
+    yield from facts.get("left_out", {}).items()
+
+
+def _verdict(file: str | None, asked: Protocol, found: Probe, refusal: Exception | None, width: int) -> Iterator[str]:
+    """Whether the protocol can run here, or what this machine can measure altogether."""
+    from harness.record import Quality
+
+    told = [channel for channel in found.channels if _tells_energy(channel)]
+    measured = dict.fromkeys(channel.domain for channel in told if channel.quality is Quality.MEASURED)
+    modelled = dict.fromkeys(channel.domain for channel in told if channel.domain not in measured)
+    if refusal is not None:
+        text = f"{file} cannot run here: {refusal.args[0]}. What would help stands above."
+    elif file is not None:
+        counted = asked.analysis.energy or tuple(measured or modelled)
+        how = "" if set(counted) <= set(measured) else " (MODELLED, not measured)"
+        text = f"{file} can run here. Its energy: {', '.join(counted) or 'none'}{how}."
+    elif measured:
+        text = f"Energy can be measured here of {', '.join(measured)}."
+    else:
+        text = (
+            "Nothing here measures energy. A protocol may ask for a model by name, and every number then says so:"
+            ' [sensors] fallback = "load_model"'
+        )
+    yield from textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False)
+
+
+def _tells_energy(channel: Channel) -> bool:
+    """Whether a channel is a domain's power or energy; other watts are settings (a power limit)."""
+    return channel.name in (f"{channel.domain}.power_W", f"{channel.domain}.energy_J")
+
+
+def _each(seconds: float) -> str:
+    return f"each {seconds:g} s" if seconds >= 1 else f"each {seconds * 1000:g} ms"
+
+
+def _entry(name: str, text: str, width: int) -> list[str]:
+    return textwrap.wrap(
+        text,
+        width,
+        initial_indent=f"  {name}".ljust(INDENT),
+        subsequent_indent=" " * INDENT,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+def _wrapped(text: str, width: int) -> list[str]:
+    return _entry("", text, width)
+
+
+def _print_json(file: str | None, found: Probe, refusal: Exception | None) -> None:
+    import json
+    from dataclasses import asdict
+
+    from harness.errors import SensorMissing
+    from harness.record import encode
+
+    channels = {channel.name: asdict(channel) for channel in found.channels}
+    body = {
+        "protocol": file,
+        "can_run": None if file is None else refusal is None,
+        "reason": refusal.what if isinstance(refusal, SensorMissing) else "",
+        "remedy": refusal.remedy if isinstance(refusal, SensorMissing) else "",
+        "sensors": [
+            *(
+                {
+                    "sensor": name,
+                    "present": True,
+                    "channels": [channels[item] for item in names],
+                    "facts": found.facts.get(name, {}),
+                }
+                for name, names in found.by_sensor.items()
+            ),
+            *(
+                {"sensor": item.sensor, "present": False, "reason": item.reason, "remedy": item.remedy}
+                for item in found.missing
+            ),
+        ],
+        "energy_domains": list(found.energy_domains),
+        "cards": [asdict(card) for card in found.cards],
+    }
+    print(json.dumps(encode(body), ensure_ascii=False, indent=1))

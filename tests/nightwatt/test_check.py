@@ -1,0 +1,141 @@
+"""nightwatt check: what there is, what is absent and why, and whether a protocol could run."""
+
+import json
+
+import pytest
+
+from harness.errors import ExitCode
+from harness.host import Gpu
+from harness.probe import Missing, Probe
+from harness.record import Channel, Kind, Quality
+from nightwatt import check
+
+PROTOCOL = """
+title = "A check"
+[workload]
+command = ["true"]
+[sensors.constant]
+power_W = 70.0
+domain = "gpu0"
+"""
+
+
+def channel(name, unit, kind, refresh_s, quality=Quality.MEASURED, source="a source"):
+    return Channel(name, unit, kind, name.partition(".")[0], quality, source, refresh_s)
+
+
+CARD = Probe(
+    channels=(
+        channel("gpu0.power_W", "W", Kind.MEAN, 0.02, source="NVML ring buffer"),
+        channel("gpu0.energy_J", "J", Kind.COUNTER, 0.1, source="NVML counter"),
+        channel("gpu0.temperature_C", "C", Kind.GAUGE, 1.0),
+        channel("gpu0.power_limit_W", "W", Kind.GAUGE, 1.0),
+    ),
+    missing=(Missing("rapl", "not readable", "sudo chmod a+r it"),),
+    cards=(Gpu("NVIDIA H200", "GPU-1a2b", "580.159"),),
+    by_sensor={"nvml": ("gpu0.power_W", "gpu0.energy_J", "gpu0.temperature_C", "gpu0.power_limit_W")},
+    facts={"nvml": {"devices": [{"domain": "gpu0", "absent": {"memory_temperature_C": "Not Supported"}}]}},
+)
+CONTEXT_ONLY = Probe(
+    channels=(channel("cpu.load_pct", "%", Kind.MEAN, 1.0),),
+    missing=(Missing("nvml", "no driver", "install it"),),
+    by_sensor={"machine": ("cpu.load_pct",)},
+    facts={"machine": {"absent": {"cpu.temperature_C": "the kernel has none"}}},
+)
+
+
+@pytest.fixture
+def machine(monkeypatch):
+    """A function that gives the command a machine with these sensors."""
+    return lambda found: monkeypatch.setattr("harness.probe.probe", lambda _protocol: found)
+
+
+@pytest.fixture
+def protocol(tmp_path):
+    """A function that writes a protocol file and gives its path."""
+
+    def write(text=PROTOCOL):
+        path = tmp_path / "asked.toml"
+        path.write_text(text)
+        return str(path)
+
+    return write
+
+
+def test_each_sensor_is_listed_with_what_it_gives_its_source_and_its_refresh(machine, capsys):
+    machine(CARD)
+    assert ExitCode.DONE == check.command()
+    text = " ".join(capsys.readouterr().out.split())
+    for piece in (
+        "nvml measures gpu0", "NVIDIA H200, GPU-1a2b, driver 580.159", "gpu0.power_W, each 20 ms: NVML ring buffer",
+        "gpu0.energy_J, each 100 ms: NVML counter", "gpu0.temperature_C, gpu0.power_limit_W, each 1 s",
+        "without gpu0.memory_temperature_C: Not Supported", "Energy can be measured here of gpu0.",
+    ):  # fmt: skip
+        assert piece in text
+
+
+def test_an_absent_sensor_is_listed_with_its_reason_and_remedy(machine, capsys):
+    machine(CARD)
+    check.command()
+    text = " ".join(capsys.readouterr().out.split())
+    assert "rapl absent: not readable remedy: sudo chmod a+r it" in text
+
+
+def test_context_is_no_energy(machine, capsys):
+    machine(CONTEXT_ONLY)
+    assert ExitCode.DONE == check.command()
+    text = " ".join(capsys.readouterr().out.split())
+    assert "machine context, no energy cpu.load_pct, each 1 s" in text
+    assert "Nothing here measures energy" in text
+    assert 'fallback = "load_model"' in text
+
+
+def test_a_modelled_source_is_never_called_measured(protocol, capsys):
+    assert ExitCode.DONE == check.command(protocol())
+    text = " ".join(capsys.readouterr().out.split())
+    assert "constant MODELLED, not measured: gpu0" in text
+    assert "can run here. Its energy: gpu0 (MODELLED, not measured)." in text
+
+
+def test_a_protocol_whose_sensor_is_missing_cannot_run_and_the_exit_code_says_so(machine, protocol, capsys):
+    machine(CONTEXT_ONLY)
+    path = protocol(PROTOCOL.replace('[sensors.constant]\npower_W = 70.0\ndomain = "gpu0"', "[sensors.nvml]"))
+    assert ExitCode.REFUSED == check.command(path)
+    text = " ".join(capsys.readouterr().out.split())
+    assert f"{path} cannot run here: sensor nvml: no driver" in text
+    assert "remedy: install it" in text
+
+
+def test_a_protocol_whose_domain_no_sensor_covers_cannot_run(machine, protocol, capsys):
+    machine(CARD)
+    path = protocol(PROTOCOL + '[analysis]\nenergy = ["package-0"]\n')
+    assert ExitCode.REFUSED == check.command(path)
+    assert "analysis.energy asks for package-0" in " ".join(capsys.readouterr().out.split())
+
+
+def test_a_measured_protocol_names_the_domains_of_its_energy(machine, protocol, capsys):
+    machine(CARD)
+    path = protocol(PROTOCOL.replace('[sensors.constant]\npower_W = 70.0\ndomain = "gpu0"', "[sensors.nvml]"))
+    assert ExitCode.DONE == check.command(path)
+    assert "can run here. Its energy: gpu0." in " ".join(capsys.readouterr().out.split())
+
+
+@pytest.mark.parametrize("asked", [False, True])
+def test_as_json_it_says_the_same_to_a_program(machine, protocol, capsys, asked):
+    machine(CONTEXT_ONLY)
+    code = check.command(protocol() if asked else None, as_json=True)
+    body = json.loads(capsys.readouterr().out)
+    assert (ExitCode.REFUSED if asked else ExitCode.DONE) == code
+    assert (False if asked else None) is body["can_run"]
+    there, absent = body["sensors"]
+    assert ("machine", True, "cpu.load_pct") == (there["sensor"], there["present"], there["channels"][0]["name"])
+    assert {"sensor": "nvml", "present": False, "reason": "no driver", "remedy": "install it"} == absent
+    assert [] == body["energy_domains"]
+
+
+def test_this_machine_is_listed_whatever_it_has(capsys):
+    assert ExitCode.DONE == check.command(as_json=True)
+    body = json.loads(capsys.readouterr().out)
+    assert {"nvml", "rapl", "machine", "load_model"} == {item["sensor"] for item in body["sensors"]}
+    for item in body["sensors"]:
+        assert item["present"] or (item["reason"] and item["remedy"])
