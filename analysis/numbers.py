@@ -20,6 +20,8 @@ _STEPS = (("M", 1e6), ("k", 1e3), ("", 1.0), ("m", 1e-3))
 _SCALED_UNITS = ("J", "W")
 _SMALLEST_P = 1e-99
 _MOST_DECIMALS = 12
+_MOST_DIGITS = 6
+"""However narrow its interval, nothing that was measured is known better."""
 
 
 def known(value: float | None) -> bool:
@@ -65,7 +67,8 @@ def interval(value: float | None, low: float | None, high: float | None, factor:
     low, high = low / factor, high / factor
     if not high > low:
         return f"{significant(value)} [{significant(low)}, {significant(high)}]"
-    decimals = decimals_for((high - low) / 2)
+    largest = max(abs(value), abs(low), abs(high))
+    decimals = min(decimals_for((high - low) / 2), _MOST_DIGITS - 1 - math.floor(math.log10(largest)))
     return f"{fixed(value, decimals)} [{fixed(low, decimals)}, {fixed(high, decimals)}]"
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
 
 from analysis.figures.style import (
     DOUBLE_IN,
@@ -68,6 +69,7 @@ def decomposition(comparisons: Sequence[Comparison], *, stamp: str = "") -> Figu
     for panel, title in zip(axes, ("energy", "= mean power", "× duration"), strict=True):
         panel.set_title(title)
         panel.set_xlabel("ratio")
+        panel.xaxis.set_major_locator(MaxNLocator(nbins=4))
         _reference(panel, chosen)
     level = _level(comparison.ratio for comparison in chosen)
     said = f"Bars: {level} % intervals, each for itself." if level else ""

@@ -7,6 +7,7 @@ Colours: M. Okabe and K. Ito, "Color Universal Design" (2008), the yellow left o
 from __future__ import annotations
 
 import functools
+import io
 import textwrap
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -247,6 +248,8 @@ def small_panels(names: Sequence[str]) -> tuple[Figure, list[Axes]]:
 def whole_numbers(axes: Axes) -> None:
     """Ticks of the horizontal axis at whole numbers only: blocks, epochs."""
     axes.xaxis.set_major_locator(MaxNLocator(nbins="auto", integer=True))
+    low, high = axes.get_xlim()
+    axes.set_xlim(max(low, 0.4), max(high, 1.6))  # they count from 1
 
 
 def outer_labels(panels: Sequence[Axes], below: str, aside: str) -> None:
@@ -259,11 +262,20 @@ def outer_labels(panels: Sequence[Axes], below: str, aside: str) -> None:
     left[len(left) // 2].set_ylabel(aside)
 
 
-def save(figure: Figure, folder: Path, stem: str) -> dict[str, Path]:
-    """Write ``figure`` as SVG, PDF and PNG below ``folder``: the same figure gives the same bytes, without dates."""
-    paths: dict[str, Path] = {}
+def render(figure: Figure) -> dict[str, bytes]:
+    """``figure`` as SVG, PDF and PNG: the same figure gives the same bytes, without dates."""
+    rendered: dict[str, bytes] = {}
     with _style():
         for suffix in FORMATS:
-            paths[suffix] = folder / f"{stem}.{suffix}"
-            figure.savefig(paths[suffix], format=suffix, dpi=_PNG_DPI, metadata=dict(_METADATA[suffix]))
+            buffer = io.BytesIO()
+            figure.savefig(buffer, format=suffix, dpi=_PNG_DPI, metadata=dict(_METADATA[suffix]))
+            rendered[suffix] = buffer.getvalue()
+    return rendered
+
+
+def save(figure: Figure, folder: Path, stem: str) -> dict[str, Path]:
+    """Write ``figure`` below ``folder`` as ``stem.svg``, ``.pdf`` and ``.png``."""
+    paths = {suffix: folder / f"{stem}.{suffix}" for suffix in FORMATS}
+    for suffix, content in render(figure).items():
+        paths[suffix].write_bytes(content)
     return paths

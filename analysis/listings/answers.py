@@ -1,0 +1,209 @@
+"""The answer in tables: configurations, comparisons, effect sizes, equivalence."""
+
+from __future__ import annotations
+
+from analysis.findings import Findings
+from analysis.listings.rows import capital, keyed, level_of, spread, table_of, why_not
+from analysis.numbers import scale
+from analysis.tables import Column, Table
+
+_ONE_RUN = "needs two runs"
+
+
+def summary(findings: Findings) -> Table:
+    """One row a configuration: how many runs, the response, its spread, duration and mean power."""
+    factor, unit = scale((group.mean.value for group in findings.groups), findings.unit)
+    key = keyed("mean", findings.unit)
+    rows = [
+        {
+            "configuration": group.configuration,
+            "n": group.n_headline,
+            "valid": group.n_valid,
+            "invalid": group.n_invalid,
+            "failed": group.n_failed,
+            **spread(key, group.mean),
+            keyed("sd", findings.unit): group.standard_deviation,
+            "cv": group.cv,
+            keyed("median", findings.unit): group.median,
+            keyed("minimum", findings.unit): group.minimum,
+            keyed("maximum", findings.unit): group.maximum,
+            **spread("duration_s", group.duration),
+            **spread("power_W", group.power),
+        }
+        for group in findings.groups
+    ]
+    in_unit = f", {unit}" if unit else ""
+    columns = [
+        Column("configuration", "configuration"),
+        Column("n", "n", "count"),
+        Column(f"mean [interval]{in_unit}", key, "interval", factor, missing="no run has a value"),
+        Column(f"SD{in_unit}", keyed("sd", findings.unit), "number", factor, digits=3, missing=_ONE_RUN),
+        Column("CV, %", "cv", "percent", digits=3, missing=_ONE_RUN),
+        Column("duration [interval], s", "duration_s", "interval", missing="the window is not known"),
+        Column("mean power [interval], W", "power_W", "interval", missing="no energy was recorded"),
+        *(
+            Column(f"{word}{in_unit}", keyed(word, findings.unit), "number", factor, missing="no run has a value")
+            for word in ("minimum", "median", "maximum")
+        ),
+        Column("valid", "valid", "count"),
+        Column("invalid", "invalid", "count"),
+        Column("failed", "failed", "count"),
+    ]
+    level = level_of(group.mean for group in findings.groups)
+    notes = [
+        f"{capital(findings.response)}. n: runs of the headline, of the valid ones those that no outlier rule removed."
+        + (f" Intervals: {level} %, of the mean, each for itself." if level else ""),
+    ]
+    return table_of("summary", f"{capital(findings.response)}, by configuration", rows, columns, notes)
+
+
+def metrics(findings: Findings) -> Table:
+    """One row a (configuration, metric): the mean of what the workload itself reported."""
+    rows = [
+        {"configuration": group.configuration, "metric": name, "n": item.n, **spread("mean", item)}
+        for group in findings.groups
+        for name, item in group.metrics.items()
+    ]
+    columns = [
+        Column("configuration", "configuration"),
+        Column("metric", "metric"),
+        Column("n", "n", "count"),
+        Column("mean [interval]", "mean", "interval", missing="no valid run reported it"),
+    ]
+    return table_of("metrics", "What the workload reported", rows, columns, ["Over all valid runs, outliers included."])
+
+
+def comparisons(findings: Findings) -> Table:
+    """One row a comparison: the ratio with and without the flagged runs, the difference, the primary test."""
+    factor, unit = scale(
+        (value for item in findings.comparisons for value in (item.difference.value, item.difference.high)),
+        findings.unit,
+    )
+    difference = keyed("difference", findings.unit)
+    rows = []
+    for item in findings.comparisons:
+        primary = next((test for test in item.tests if test.primary), None)
+        rows.append(
+            {
+                "configuration": item.configuration,
+                "baseline": item.baseline,
+                "response": item.response,
+                **spread("ratio", item.ratio),
+                **spread("ratio_all", item.ratio_all),
+                **spread(difference, item.difference),
+                "pairs": item.pairs,
+                "pairs_lost": item.pairs_lost,
+                "p": None if primary is None else primary.p,
+                "p_adjusted": None if primary is None else primary.p_adjusted,
+                "decision": item.decision,
+                "decision_all": item.decision_all,
+            }
+        )
+    why = why_not(item.ratio for item in findings.comparisons)
+    columns = [
+        Column("configuration", "configuration"),
+        Column("baseline", "baseline"),
+        Column("ratio [interval]", "ratio", "interval", missing=why),
+        Column("decision", "decision"),
+        Column("ratio with all runs", "ratio_all", "interval", missing=why),
+        Column("decision with all runs", "decision_all"),
+        Column(f"difference [interval]{f', {unit}' if unit else ''}", difference, "interval", factor, missing=why),
+        Column("p", "p", "p", missing="the primary test could not be carried out"),
+        Column("p, adjusted", "p_adjusted", "p", missing="one comparison needs no correction"),
+        Column("pairs", "pairs", "count"),
+        Column("pairs lost", "pairs_lost", "count"),
+    ]
+    level = level_of(item.ratio for item in findings.comparisons)
+    notes = [f"Ratio: configuration / baseline, of geometric means; {level} % intervals." if level else ""]
+    return table_of("comparisons", f"Comparisons of {findings.response}", rows, columns, notes)
+
+
+def exploratory(findings: Findings) -> Table:
+    """The comparisons of responses that the protocol's analysis plan does not name."""
+    rows = [
+        {
+            "response": item.response,
+            "configuration": item.configuration,
+            "baseline": item.baseline,
+            **spread("ratio", item.ratio),
+            **spread("difference", item.difference),
+            "unit": item.difference.unit,
+            "n": item.ratio.n,
+        }
+        for item in findings.exploratory
+    ]
+    why = why_not(item.ratio for item in findings.exploratory)
+    columns = [
+        Column("response", "response"),
+        Column("configuration", "configuration"),
+        Column("baseline", "baseline"),
+        Column("ratio [interval]", "ratio", "interval", missing=why),
+        Column("difference [interval]", "difference", "interval", missing=why),
+        Column("unit", "unit"),
+        Column("n", "n", "count"),
+    ]
+    notes = ["The protocol's analysis plan does not name these: to look at, not to conclude from."]
+    return table_of("exploratory", "Exploratory comparisons", rows, columns, notes)
+
+
+def effects(findings: Findings) -> Table:
+    """One row a comparison: standardised effect sizes, and energy split into mean power and duration."""
+    rows = [
+        {
+            "configuration": item.configuration,
+            "baseline": item.baseline,
+            **spread("cohens_d", item.cohens_d),
+            **spread("hedges_g", item.hedges_g),
+            **spread("cliffs_delta", item.cliffs_delta),
+            **spread("power_ratio", item.power_ratio),
+            **spread("duration_ratio", item.duration_ratio),
+        }
+        for item in findings.comparisons
+    ]
+    columns = [
+        Column("configuration", "configuration"),
+        Column("baseline", "baseline"),
+        Column("Cohen's d", "cohens_d", "interval", missing=why_not(item.cohens_d for item in findings.comparisons)),
+        Column("Hedges' g", "hedges_g", "interval", missing=why_not(item.hedges_g for item in findings.comparisons)),
+        Column(
+            "Cliff's δ", "cliffs_delta", "interval", missing=why_not(item.cliffs_delta for item in findings.comparisons)
+        ),
+        Column("mean power, ratio", "power_ratio", "interval", missing="mean power is not known of every run"),
+        Column("duration, ratio", "duration_ratio", "interval", missing="duration is not known of every run"),
+    ]
+    notes = ["Energy ratio = mean power ratio × duration ratio. Intervals each for itself."]
+    return table_of("effects", "Effect sizes and where they come from", rows, columns, notes)
+
+
+def equivalence(findings: Findings) -> Table:
+    """Declared margins, and whether two configurations lie within them."""
+    rows = [
+        {
+            "configuration": item.configuration,
+            "baseline": item.baseline,
+            "metric": item.metric,
+            "margin": item.margin,
+            **spread("difference", item.difference),
+            "p": item.p,
+            "n": item.n,
+            "decision": item.decision,
+        }
+        for item in findings.equivalences
+    ]
+    why = why_not(item.difference for item in findings.equivalences)
+    columns = [
+        Column("configuration", "configuration"),
+        Column("baseline", "baseline"),
+        Column("metric", "metric"),
+        Column("margin", "margin", "number"),
+        Column(
+            "difference [interval]",
+            "difference",
+            "interval",
+            missing=why,
+        ),
+        Column("p (TOST)", "p", "p", missing="the test could not be carried out"),
+        Column("n", "n", "count"),
+        Column("decision", "decision"),
+    ]
+    return table_of("equivalence", "Equivalence within a declared margin", rows, columns)

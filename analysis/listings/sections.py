@@ -1,0 +1,61 @@
+"""Which tables stand in which section of a report's page."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+import pandas as pd
+
+from analysis.listings import answers, evidence
+from analysis.listings import night as of_night
+from analysis.load import Night
+from analysis.study import Study
+from analysis.tables import Table
+
+NAMES = (
+    *("summary", "comparisons", "effects", "equivalence", "metrics", "exploratory", "drift", "verdicts", "sampler"),
+    *("exclusions", "outlier-rule", "tests", "runs", "machine", "channels", "design", "reproduce"),
+)
+"""Every name that a table of a report can have."""
+
+
+@dataclass(frozen=True)
+class Sections:
+    """The tables of a report by the section of the page in which they stand."""
+
+    results: tuple[Table, ...]
+    drift: tuple[Table, ...]
+    quality: tuple[Table, ...]
+    exclusions: tuple[Table, ...]
+    tests: tuple[Table, ...]
+    runs: tuple[Table, ...]
+    machine: tuple[Table, ...]
+    methods: tuple[Table, ...]
+    reproduce: tuple[Table, ...]
+
+    def every(self) -> list[Table]:
+        """All tables, in the order of the page."""
+        return [table for field in fields(self) for table in getattr(self, field.name)]
+
+
+def sections(night: Night, study: Study, rows: pd.DataFrame) -> Sections:
+    """The tables that this night has something to show in; ``rows`` as ``observations`` gives them."""
+    found = study.findings
+    optional = (
+        (answers.comparisons, bool(found.comparisons)),
+        (answers.effects, bool(found.comparisons)),
+        (answers.equivalence, bool(found.equivalences)),
+        (answers.metrics, any(group.metrics for group in found.groups)),
+        (answers.exploratory, bool(found.exploratory)),
+    )
+    return Sections(
+        results=(answers.summary(found), *(make(found) for make, wanted in optional if wanted)),
+        drift=(evidence.drift(found),),
+        quality=(of_night.verdicts(night), of_night.sampler(night)),
+        exclusions=(evidence.exclusions(found), evidence.outlier_rule(found)),
+        tests=(evidence.tests(found),),
+        runs=(of_night.runs(rows, found, night.protocol.analysis.accuracy),),
+        machine=(of_night.machine(night), of_night.channels(night)),
+        methods=(of_night.facts("design", "The design and the analysis plan", found.design),),
+        reproduce=(of_night.facts("reproduce", "What it was made with", found.reproduce),),
+    )

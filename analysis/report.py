@@ -1,0 +1,223 @@
+"""A night's report: one self-contained page, its figures and tables as files, and findings.json.
+
+::
+
+    report/  index.html   findings.json   figures/*.{svg,pdf,png}   tables/*.{md,tex,csv,html}
+
+A pure function of the night's folder: no dates, no random numbers, the same folder gives the same bytes. The page needs
+no network and runs no script; its own policy forbids both. Whatever a workload printed or named is escaped.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+
+from analysis import tables
+from analysis.figures.style import DOUBLE_IN, SINGLE_IN, render
+from analysis.figures.style import FORMATS as FIGURE_FORMATS
+from analysis.findings import Findings
+from analysis.illustrations import STEMS, Illustration, illustrations
+from analysis.labels import visible
+from analysis.listings.sections import NAMES, Sections, sections
+from analysis.load import Night, load
+from analysis.observations import observations
+from analysis.study import Study, examine
+from analysis.tables import Table
+from harness.errors import NightFolderError
+from harness.record import NightFolder, encode
+
+SCHEMA = 1
+"""Of findings.json."""
+MARKER = '<meta name="generator" content="nightwatt report">'
+"""By which a page of ours is known again."""
+
+_PX_PER_IN = 96
+_LARGEST_SVG_B = 400_000
+"""A larger drawing stands on the page as PNG; its SVG lies beside the page."""
+_MOST_ROWS = 500
+"""Of a table on the page; its files hold all."""
+_DIGITS = 12
+
+
+@dataclass(frozen=True)
+class ReportPaths:
+    """Where a report lies, and the findings that it is about."""
+
+    folder: Path
+    index: Path
+    findings: Findings
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """An illustration that was drawn: its size, and its bytes by format."""
+
+    of: Illustration
+    width_in: float
+    height_in: float
+    rendered: Mapping[str, bytes]
+
+    @property
+    def is_single(self) -> bool:
+        """Whether it is as wide as one column."""
+        return self.width_in < (SINGLE_IN + DOUBLE_IN) / 2
+
+    @property
+    def source(self) -> str:
+        """It as a data URI: no second file, no network."""
+        is_large = len(self.rendered["svg"]) > _LARGEST_SVG_B
+        kind, content = ("png", self.rendered["png"]) if is_large else ("svg+xml", self.rendered["svg"])
+        return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
+
+    @property
+    def width_px(self) -> int:
+        """Its width on the page."""
+        return round(self.width_in * _PX_PER_IN)
+
+    @property
+    def height_px(self) -> int:
+        """Its height on the page."""
+        return round(self.height_in * _PX_PER_IN)
+
+
+def write_report(folder: Path | str, out: Path | str | None = None) -> ReportPaths:
+    """Write the report of the night in ``folder`` to ``out`` (left out: its own ``report/``) and say where it lies.
+
+    Files of an older report there are replaced or removed, nothing else is touched. Raises NightFolderError where
+    ``folder`` is no night, or where ``out`` cannot be written or holds somebody else's page.
+    """
+    night = load(folder)
+    target = NightFolder(night.path).report if out is None else Path(out)
+    _check_target(target)
+    study = examine(night)
+    rows = observations(study.runs, accuracy=night.protocol.analysis.accuracy, domains=study.choice.domains)
+    drawings = [_drawn(item) for item in illustrations(night, study, rows)]
+    listed = sections(night, study, rows)
+    files = {
+        f"figures/{item.of.stem}.{suffix}": content for item in drawings for suffix, content in item.rendered.items()
+    }
+    for table in listed.every():
+        files |= {f"tables/{table.name}.{suffix}": content for suffix, content in tables.render(table).items()}
+    files["findings.json"] = findings_json(study.findings)
+    files["index.html"] = _page(night, study, drawings, listed)
+    try:
+        _write(target, files)
+    except OSError as error:
+        raise NightFolderError(
+            f"the report cannot be written: {error.strerror or error}",
+            where=str(error.filename or target),
+            remedy="make room or rights there, or give another folder with --out",
+        ) from error
+    return ReportPaths(target, target / "index.html", study.findings)
+
+
+def findings_json(findings: Findings) -> bytes:
+    """The findings as JSON, numbers to 12 significant digits: what two machines must agree on."""
+    body = {"schema": SCHEMA, **_rounded(asdict(findings))}
+    text = json.dumps(encode(body), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    # A lone surrogate of a foreign name becomes the escape that JSON has for it.
+    return text.encode("utf-8", "backslashreplace")
+
+
+def _drawn(item: Illustration) -> Drawing:
+    figure = item.draw()
+    width_in, height_in = figure.get_size_inches().tolist()
+    return Drawing(item, width_in, height_in, render(figure))
+
+
+def _page(night: Night, study: Study, drawings: Sequence[Drawing], listed: Sections) -> bytes:
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("analysis", "."),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=lambda value: visible(value) if type(value) is str else value,
+    )
+    found = study.findings
+    page = environment.get_template("report.html.j2").render(
+        title=f"REHEARSAL: {found.title}" if night.rehearsal else found.title,
+        findings=found,
+        facts=_facts(night, study),
+        drawings=[item for item in drawings if item.of.stem != "drift"],
+        drift_drawings=[item for item in drawings if item.of.stem == "drift"],
+        damage=night.damage,
+        single_px=SINGLE_IN * _PX_PER_IN,
+        double_px=DOUBLE_IN * _PX_PER_IN,
+        figure_formats=FIGURE_FORMATS,
+        table_formats=tables.FORMATS,
+        listed={field.name: [_on_page(table) for table in getattr(listed, field.name)] for field in fields(listed)},
+    )
+    return page.encode("utf-8")
+
+
+def _on_page(table: Table) -> dict[str, str]:
+    # Both escape every cell themselves, so the template must not do it again.
+    element, notes = tables.html_element(table, _MOST_ROWS), tables.html_notes(table, _MOST_ROWS)
+    return {"name": table.name, "element": Markup(element), "notes": Markup(notes)}
+
+
+def _facts(night: Night, study: Study) -> str:
+    """One line: how many runs, in what order, compared by what."""
+    found = study.findings
+    order = f"in {night.protocol.design.blocks} blocks" if night.blocked else f"in the order {night.plan['order']}"
+    parts = [
+        f"{len(night.records)} attempts of {len(night.configurations)} configurations {order}",
+        f"{sum(group.n_headline for group in found.groups)} runs in the headline",
+        found.response,
+        found.quality,
+    ]
+    return " · ".join(parts)
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, float):
+        return float(f"{value:.{_DIGITS}g}")
+    if isinstance(value, Mapping):
+        return {key: _rounded(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_rounded(item) for item in value]
+    return value
+
+
+def _check_target(target: Path) -> None:
+    """Refuse to write through links, or over a page that is not ours."""
+    for path in (target, target / "figures", target / "tables"):
+        if path.is_symlink() or (path.exists() and not path.is_dir()):
+            raise NightFolderError(
+                "a link or a file is where the report should be",
+                where=str(path),
+                remedy="move it away, or give another folder with --out",
+            )
+    index = target / "index.html"
+    if index.is_symlink() or (index.exists() and MARKER not in index.read_text("utf-8", "replace")[:2000]):
+        raise NightFolderError(
+            "there is a page here that nightwatt did not write",
+            where=str(index),
+            remedy="give another folder with --out",
+        )
+
+
+def _write(target: Path, files: Mapping[str, bytes]) -> None:
+    """Write every file aside and rename it; remove those of an older report that this one lacks."""
+    for name in ("figures", "tables"):
+        (target / name).mkdir(parents=True, exist_ok=True)
+    for name, content in files.items():
+        aside = target / f"{name}.aside"
+        aside.unlink(missing_ok=True)
+        aside.write_bytes(content)
+        os.replace(aside, target / name)
+    ours = [f"figures/{stem}.{suffix}" for stem in STEMS for suffix in FIGURE_FORMATS]
+    ours += [f"tables/{name}.{suffix}" for name in NAMES for suffix in tables.FORMATS]
+    for name in ours:
+        if name not in files:
+            (target / name).unlink(missing_ok=True)
