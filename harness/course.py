@@ -57,6 +57,12 @@ class Course:
     samples: Mapping[str, Any] | None = None
     """The sealing's summary."""
 
+    @property
+    def interrupted(self) -> bool:
+        """Whether it was stopped; a workload that had ended by itself when the wish to stop came was not."""
+        ended_by_itself = self.ending is not None and self.ending.why in ("exited", "timed_out")
+        return self.cut is not None and self.cut[0] is Status.INTERRUPTED and not ended_by_itself
+
 
 @dataclass(frozen=True)
 class SamplerReport:
@@ -163,10 +169,8 @@ def _start_temperature_C(channels: Sequence[Channel], tallies: Mapping[str, Any]
 
 
 def _status(course: Course) -> tuple[Status, str]:
-    """A workload that had ended by itself when the wish to stop came is not interrupted."""
     ending = course.ending
-    ended_by_itself = ending is not None and ending.why in ("exited", "timed_out")
-    if course.cut is not None and not (course.cut[0] is Status.INTERRUPTED and ended_by_itself):
+    if course.cut is not None and (course.interrupted or course.cut[0] is not Status.INTERRUPTED):
         return course.cut
     assert ending is not None
     if ending.why == "keeper_lost":

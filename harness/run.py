@@ -230,11 +230,11 @@ class _Attempt:
         course, sidecar = self.course, self.sidecar
         if sidecar is not None:
             sidecar.child.let_go()
-            if self.stop.level < Stop.HIGHEST:
-                self.sealing = Sealing(self.partial)
-        yield StageStarted(self.run, "settle")
         if self.workload is not None:
             course.ending = self.workload.ending(self.order.grace_s + OVERDUE_S)
+        if sidecar is not None and not (course.interrupted and self.stop.level >= Stop.HIGHEST):
+            self.sealing = Sealing(self.partial)
+        yield StageStarted(self.run, "settle")
         course.stderr_tail = tail_of(self.partial / STDERR_LOG, lines=10_000, size_B=STDERR_TAIL_B)
         if course.ending is not None and course.ending.launched_ns is not None and course.ending.exited_ns is not None:
             begin_ns, end_ns = course.ending.launched_ns, course.ending.exited_ns

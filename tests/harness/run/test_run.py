@@ -373,6 +373,28 @@ def test_a_workload_that_had_ended_when_the_stop_came_is_not_interrupted(order, 
     assert "completed" == event.record.status
 
 
+def test_a_workload_whose_leftovers_are_still_being_ended_is_not_interrupted(order, stop, python):
+    code = """
+import signal
+reader, writer = os.pipe()
+if os.fork() == 0:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    os.write(writer, b"deaf")
+    time.sleep(60)
+os.read(reader, 4)
+mark(mark="result", pid=os.getpid())
+"""
+    wish = order(python(code), grace_s=600.0)
+
+    def main_has_gone():
+        lines = (folder_of(wish) / "marks.jsonl").read_text() if folder_of(wish).exists() else ""
+        return lines and json.loads(lines)["pid"] not in [pid for pid, _, _ in all_processes()]
+
+    last = during(wish, stop, main_has_gone, lambda: [stop.request(), stop.request()])
+    assert ("completed", 0) == (last.record.status, last.record.exit_code)
+    assert last.record.rows > 0
+
+
 def test_a_hook_that_fails_refuses_the_run_and_the_cleanup_is_done_all_the_same(order, settle, tmp_path):
     wish = order(
         prepare=Hook(command=("sh", "-c", "echo no such limit; exit 4")),

@@ -77,6 +77,17 @@ def test_a_status_line_is_heard_and_rubbish_passed_over(sidecar, wait_for):
     assert StatusLine(t_ns=7, power_W={"gpu0": 5.0}) == meter.status
 
 
+def test_first_words_are_waited_for_once_it_is_ready(sidecar, tmp_path, wait_for):
+    told = "import sys; sys.stdin.read(1)"
+    meter = sidecar(f"{told}; print('{{\"t_ns\": 7}}', flush=True); {UNTIL_TOLD}", status_lines=True)
+    (tmp_path / "ready").touch()
+    assert meter.ready()
+    assert not meter.has_spoken(patience_s=60)
+    assert meter.has_spoken(patience_s=0)
+    meter.child.tell(b"!")
+    assert wait_for(lambda: meter.has_spoken(patience_s=60))
+
+
 def test_an_instrument_that_ignores_its_pipe_is_ended_by_force(sidecar):
     meter = sidecar("import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(60)")
     assert meter.stop(0.2) in {-9, -15}
@@ -86,6 +97,15 @@ def test_a_child_that_prints_without_end_and_without_a_newline_takes_no_memory(t
     child = Child((sys.executable, "-c", "import os\nfor _ in range(400): os.write(1, b'x' * 65536)"), tmp_path / "err")
     wait_for(lambda: (child.lines() or not child.output_open) and child.exit_code is not None)
     assert len(child._tail) <= LONGEST_BACKLOG_B
+    child.close()
+
+
+def test_a_flood_is_read_in_pieces(tmp_path, monkeypatch):
+    child = Child((sys.executable, "-c", UNTIL_TOLD), tmp_path / "err")
+    with monkeypatch.context() as flood:
+        flood.setattr("os.read", lambda *_: b"line\n" * 100)
+        assert len(child.lines()) < 10_000
+    child.end(5.0)
     child.close()
 
 
