@@ -121,15 +121,16 @@ def compare(
 ) -> list[Comparison]:
     """Every comparison of a declared family, corrected over it (Holm), decided with and without the outliers.
 
-    ``headline`` and ``eligible`` are runs with configuration, block, order, value and optionally duration_s and
-    mean_power_W; ``attempted`` (all runs that were begun) tells how many pairs were lost.
+    ``eligible``, and among them ``headline``, are runs with configuration, block, order, value and optionally
+    duration_s and mean_power_W; ``attempted`` (all runs that were begun) tells how many pairs were lost.
     """
     pairs = list(family)
     kept, whole = (
         [Sides(of.get(name, NOBODY), of.get(baseline, NOBODY)) for name, baseline in pairs]
         for of in (split(headline), split(eligible))
     )
-    tests, tests_all = _primaries(kept, method), _primaries(whole, method)
+    tests = _primaries(kept, method)
+    tests_all = tests if len(headline) == len(eligible) else _primaries(whole, method)
     begun: dict[str, set[int]] = {}
     if method.blocked and attempted is not None:
         begun = {str(name): set(rows.block) for name, rows in attempted.groupby("configuration", sort=False)}
