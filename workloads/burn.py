@@ -37,12 +37,13 @@ def main() -> None:
     parser.add_argument("--device", choices=("cpu", "gpu"), default="cpu")
     parser.add_argument("--duration", type=float, default=10.0, metavar="SECONDS")
     parser.add_argument("--seed", type=int, default=0, help="accepted, and of no effect")
-    parser.add_argument("--one-core-until", type=float, help=argparse.SUPPRESS)  # how it calls itself, once a core
+    parser.add_argument("--one-core", nargs=2, help=argparse.SUPPRESS)  # how it calls itself: until when, whose child
     options = parser.parse_args()
     if not 0 <= options.duration < math.inf:
         parser.error("--duration must be a number of seconds, zero or more")
-    if options.one_core_until is not None:
-        print(burn(cpu_round(), options.one_core_until))
+    if options.one_core:
+        until_s, parent = options.one_core
+        print(burn(cpu_round(), float(until_s), int(parent)))
         return
     with marks.phase("setup"):
         work, where = gpu_round() if options.device == "gpu" else (None, f"{cores()} cores")
@@ -54,10 +55,13 @@ def main() -> None:
     print(f"burnt {where} for {options.duration:g} s: {products} products")
 
 
-def burn(work: Round, until_s: float) -> int:
-    """Repeat ``work``, once at least, until the monotonic clock says ``until_s``; how many products that was."""
+def burn(work: Round, until_s: float, parent: int | None = None) -> int:
+    """Repeat ``work``, once at least, until the monotonic clock says ``until_s``; how many products that was.
+
+    It ends with its ``parent``, too, where one is named: no core goes on burning when the script itself was killed.
+    """
     products = work()
-    while time.monotonic() < until_s:
+    while time.monotonic() < until_s and parent in (None, os.getppid()):
         products += work()
     return products
 
@@ -69,7 +73,7 @@ def burn_every_core(until_s: float) -> int:
     """One process of one thread on every core that we may use."""
     one_thread = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
     environment = {name: value for name, value in os.environ.items() if name != marks.VARIABLE} | one_thread
-    command = [sys.executable, __file__, "--one-core-until", repr(until_s)]
+    command = [sys.executable, __file__, "--one-core", repr(until_s), str(os.getpid())]
     processes = [subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) for _ in range(cores())]
     try:
         outputs = [process.communicate()[0] for process in processes]

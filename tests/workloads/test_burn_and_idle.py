@@ -1,7 +1,10 @@
 from __future__ import annotations
 
 import ctypes
+import subprocess
 import sys
+import time
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -36,6 +39,22 @@ def test_a_round_is_begun_as_long_as_there_is_time(module, monkeypatch):
     monkeypatch.setattr(burn.time, "monotonic", lambda: clock_s[0])
 
     assert (30, 10) == (burn.burn(work, 101.0), burn.burn(work, 0.0))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="children are told by /proc")
+def test_no_core_goes_on_burning_when_the_script_was_killed(module):
+    burning = subprocess.Popen([sys.executable, module("burn").__file__, "--duration", "200"])
+    listed = Path(f"/proc/{burning.pid}/task/{burning.pid}/children")
+    while not (cores := listed.read_text().split()):
+        time.sleep(0.01)
+
+    burning.kill()
+    burning.wait()
+
+    deadline_s = time.monotonic() + 60
+    while any(Path(f"/proc/{core}").exists() for core in cores) and time.monotonic() < deadline_s:
+        time.sleep(0.05)
+    assert [] == [core for core in cores if Path(f"/proc/{core}").exists()]
 
 
 def test_burn_needs_no_numpy(module, monkeypatch):
