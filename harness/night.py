@@ -37,6 +37,9 @@ from harness.stop import Stop
 from harness.view import duration
 from harness.warmup import warm_up
 
+SHORTEST_SLEEP_S = 60.0
+"""Between two attempts of one session lie milliseconds; longer than this, the machine slept or we were stopped."""
+
 Execute = Callable[[RunOrder, Stop], Iterator[Event]]
 
 
@@ -93,7 +96,8 @@ class _Walk:
                     continue
                 if self.must_stop():
                     return
-                if (asleep_s := self.asleep_s()) > self.protocol.night.max_block_gap_s and self.begun(block):
+                asleep_s = self.asleep_s()
+                if asleep_s > max(self.protocol.night.max_block_gap_s, SHORTEST_SLEEP_S) and self.begun(block):
                     yield from self.begin_anew(block, asleep_s)
                     break
                 yield from self.attempt(slot)

@@ -282,6 +282,30 @@ def test_a_block_in_whose_middle_the_machine_slept_is_begun_anew(
     assert attempts == [order.name.attempt for order in script.orders]
 
 
+def test_a_gap_of_zero_begins_anew_what_a_session_left_and_nothing_else(begin: Begin, walk: Walk, script: Any) -> None:
+    folder = begin(night={"max_block_gap_s": 0.0})
+    script.stop_after = 2
+    walk(folder)
+    script.stop_after = None
+    with closing(Stop()) as fresh:
+        list(night(folders.read(folder.root), fresh, resumed=True, execute=script))
+    assert [1, 1, 2, 2, 1, 1, 1, 1] == [order.name.attempt for order in script.orders]
+
+
+def test_a_night_in_which_nothing_can_be_carried_out_stops(begin: Begin, walk: Walk, script: Any) -> None:
+    for arm in ("a", "b"):
+        script.tell(arm, outcome=RunFault("no disk"))
+    events = walk(begin(night={"stop_after_failures": 3}))
+    assert "ended STOPPED" == in_short(events)[-1]
+    assert 3 == len(script.orders)
+
+
+def test_a_stop_in_the_warm_ups_runs_starts_nothing_more(begin: Begin, walk: Walk, script: Any) -> None:
+    script.stop_after = 1
+    walk(begin(warmup={"runs": 2}))
+    assert 1 == len(script.orders)
+
+
 def test_every_run_is_ordered_with_its_placeholders_filled_in(begin: Begin, walk: Walk, script: Any) -> None:
     walk(
         begin(

@@ -108,10 +108,14 @@ def test_only_a_begun_and_open_block_has_an_end_to_measure_from(outcome: Made) -
 def test_the_expected_channels_are_those_of_the_first_run_that_recorded_any(record: Record) -> None:
     from harness.record import Channel, Kind, Quality
 
-    channel = Channel("gpu0.power_W", "W", Kind.MEAN, "gpu0", Quality.MEASURED, "a source", 0.02)
+    channel, later = (
+        Channel(name, "W", Kind.MEAN, "gpu0", Quality.MEASURED, "a source", 0.02)
+        for name in ("gpu0.power_W", "package-0.power_W")
+    )
     runs = [
         Outcome.of(record("b01-1")),
         Outcome.of(record("b01-2", configuration="b", channels=(channel,), started_realtime_ns=10**18 + 1)),
+        Outcome.of(record("b02-1", channels=(channel, later), started_realtime_ns=10**18 + 2)),
     ]
     assert ("gpu0.power_W",) == Progress(plan(), 2, runs).expected_channels
 

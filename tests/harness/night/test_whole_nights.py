@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import pty
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -65,26 +67,55 @@ def wait_for(look: Callable[[], Any]) -> Any:
     return found
 
 
+def start(folder: Path, *words: str) -> Session:
+    """Start ``nightwatt COMMAND …`` in ``folder``, the results below it."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "nightwatt", *words],
+        cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+        env=os.environ | {"NIGHTWATT_RUNTIME_DIR": str(folder / "locks")}, start_new_session=True,
+    )  # fmt: skip
+    return Session(process, folder / "results")
+
+
 @pytest.fixture
 def nightwatt(tmp_path: Path) -> Iterator[Callable[..., Session]]:
-    """Start ``nightwatt COMMAND …``, its results in ``tmp_path/results``; what is still there at the end is killed."""
-    started: list[subprocess.Popen[str]] = []
+    """Start ``nightwatt COMMAND …`` in ``tmp_path``; what is still there at the end is killed."""
+    started: list[Session] = []
 
-    def start(*words: str, **environment: str) -> Session:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "nightwatt", *words],
-            cwd=tmp_path, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
-            env=os.environ | {"NIGHTWATT_RUNTIME_DIR": str(tmp_path / "locks")} | environment,
-            start_new_session=True,
-        )  # fmt: skip
-        started.append(process)
-        return Session(process, tmp_path / "results")
+    def remembered(*words: str) -> Session:
+        started.append(start(tmp_path, *words))
+        return started[-1]
 
-    yield start
-    for process in started:
-        if process.poll() is None:
-            process.kill()
-        process.communicate()
+    yield remembered
+    for session in started:
+        if session.process.poll() is None:
+            session.process.kill()
+        session.process.communicate()
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A night that is over, and what it told."""
+
+    folder: NightFolder
+    code: int
+    told: str
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Finished:
+    """A night that nothing happened to; not to be changed."""
+    folder = tmp_path_factory.mktemp("undisturbed")
+    (folder / "lengths.toml").write_text(PROTOCOL)
+    session = start(folder, "run", "lengths.toml", "--no-report")
+    code, told = session.end()
+    return Finished(session.folder, code, told)
+
+
+@pytest.fixture
+def finished(undisturbed: Finished, tmp_path: Path) -> NightFolder:
+    """A copy of the night that is over."""
+    return NightFolder(shutil.copytree(undisturbed.folder.root, tmp_path / "results" / undisturbed.folder.root.name))
 
 
 Start = Callable[..., Session]
@@ -155,11 +186,9 @@ def no_process_knows(folder: NightFolder) -> bool:
     return True
 
 
-def test_a_night_executes_its_plan_and_tells_it_in_order(run: Start) -> None:
-    session = run()
-    code, told = session.end()
-    assert 0 == code, told
-    folder = session.folder
+def test_a_night_executes_its_plan_and_tells_it_in_order(undisturbed: Finished) -> None:
+    folder = undisturbed.folder
+    assert 0 == undisturbed.code, undisturbed.told
     assert_whole(folder)
     order = [line["run"] for line in journal(folder) if line["event"] == "RunSettled"]
     assert planned(folder) == order
@@ -167,31 +196,36 @@ def test_a_night_executes_its_plan_and_tells_it_in_order(run: Start) -> None:
     for _block in range(3):
         expected += [*["RunStarted", "StageStarted", "StageStarted", "RunSettled"] * 2, "BlockSettled"]
     assert [*expected, "NightEnded"] == [line["event"] for line in journal(folder)]
-    lines = told.splitlines()
+    lines = undisturbed.told.splitlines()
     assert "Which length?: the night begins in" in lines[0]
     assert all("ok" in line for line in lines[1:7])
     assert f"          nightwatt report {Path('results') / folder.root.name}" == lines[-1]
 
 
-def test_a_seed_gives_each_block_its_own_and_the_results_follow(run: Start) -> None:
-    session = run()
-    session.end()
-    seeds = {(body["block"], body["seed"]) for body in settled(session.folder).values()}
-    assert 3 == len(seeds)
-    metrics = {(body["seed"], body["metrics"]["accuracy"]) for body in settled(session.folder).values()}
-    assert 3 == len(metrics)
+def test_each_block_has_its_own_seed_and_the_results_follow_from_it(undisturbed: Finished) -> None:
+    runs = settled(undisturbed.folder).values()
+    assert 3 == len({(body["block"], body["seed"]) for body in runs})
+    assert 3 == len({(body["seed"], body["metrics"]["accuracy"]) for body in runs})
 
 
-@pytest.mark.parametrize("moment", ["before", "cooldown", "workload", "between"])
+@pytest.mark.parametrize(
+    "moment",
+    [
+        "workload",
+        pytest.param("before", marks=pytest.mark.slow),
+        pytest.param("cooldown", marks=pytest.mark.slow),
+        pytest.param("between", marks=pytest.mark.slow),
+    ],
+)
 def test_a_killed_night_is_resumed_as_if_nothing_had_happened(
     run: Start, resume: Callable[..., Session], moment: str
 ) -> None:
-    session = run("cooldown.minimum_s=0.2")
+    session = run("cooldown.minimum_s=0.2", "design.blocks=2")
     folder = session.folder
     if moment == "cooldown":
         wait_for(lambda: len(settled(folder)) == 2 and any(folder.runs.glob("*.partial")))
     elif moment == "workload":
-        wait_for(lambda: marked(folder, "b02-*"))
+        wait_for(lambda: marked(folder, "b01-2-*"))
     elif moment == "between":
         wait_for(lambda: len(settled(folder)) == 3)
     session.process.kill()
@@ -206,6 +240,7 @@ def test_a_killed_night_is_resumed_as_if_nothing_had_happened(
     assert not list(folder.runs.glob("*.partial"))
 
 
+@pytest.mark.slow
 def test_a_night_killed_again_and_again_ends_all_the_same(run: Start, resume: Callable[..., Session]) -> None:
     session = run()
     folder = session.folder
@@ -254,6 +289,7 @@ def test_a_second_signal_leaves_no_grace_and_still_a_record(run: Start) -> None:
     assert no_process_knows(folder)
 
 
+@pytest.mark.slow
 def test_a_hang_up_moves_the_output_and_the_night_goes_on(run: Start) -> None:
     session = run("factors.length=[0.1,0.5]")
     folder = session.folder
@@ -263,6 +299,30 @@ def test_a_hang_up_moves_the_output_and_the_night_goes_on(run: Start) -> None:
     assert 0 == code
     assert_whole(folder)
     assert "the night is over: 6 of 6 runs are done" in (folder.root / "console.log").read_text()
+
+
+def test_a_closed_terminal_does_not_end_the_night(tmp_path: Path) -> None:
+    """The kernel's own hang-up: the process leads a session whose controlling terminal goes away."""
+    (tmp_path / "lengths.toml").write_text(PROTOCOL.replace("0.15", "0.5").replace("blocks = 3", "blocks = 2"))
+    outer, inner = pty.openpty()
+    process = subprocess.Popen(
+        ["setsid", "--ctty", sys.executable, "-m", "nightwatt", "run", "lengths.toml", "--no-report"],
+        cwd=tmp_path, stdin=inner, stdout=inner, stderr=inner, env=os.environ | {"TERM": "xterm-256color"},
+    )  # fmt: skip
+    os.close(inner)
+    folder = Session(process, tmp_path / "results").folder  # type: ignore[arg-type]  # its streams are not read
+    try:
+        wait_for(lambda: settled(folder))
+        assert "REHEARSAL" not in os.read(outer, 4096).decode()
+        os.close(outer)
+        assert 0 == process.wait(PATIENCE_S)
+    finally:
+        process.kill()
+        process.wait()
+    assert_whole(folder)
+    told = (folder.root / "console.log").read_text()
+    assert "the night is over: 4 of 4 runs are done" in told
+    assert chr(27) not in told
 
 
 def test_a_night_that_somebody_executes_is_not_executed_twice(run: Start, resume: Callable[..., Session]) -> None:
@@ -299,45 +359,36 @@ def test_a_changed_script_is_refused_with_the_difference(
     assert 0 == code, told
 
 
-def test_a_changed_protocol_is_refused(run: Start, resume: Callable[..., Session]) -> None:
-    session = run("design.blocks=1")
-    session.end()
-    folder = session.folder
-    folder.protocol.write_text(folder.protocol.read_text() + "# changed\n")
-    code, told = resume(folder).end()
+def test_a_changed_protocol_is_refused(finished: NightFolder, resume: Callable[..., Session]) -> None:
+    finished.protocol.write_text(finished.protocol.read_text() + "# changed\n")
+    code, told = resume(finished).end()
     assert 2 == code
     assert "not the one it was begun with" in told
 
 
 def test_a_truncated_record_is_one_error_and_its_slot_is_executed_again_when_set_aside(
-    run: Start, resume: Callable[..., Session]
+    finished: NightFolder, resume: Callable[..., Session]
 ) -> None:
-    session = run("design.blocks=1")
-    session.end()
-    folder = session.folder
-    path = next(iter(folder.settled().values()))
+    path = next(iter(finished.settled().values()))
     (path / "run.json").write_bytes((path / "run.json").read_bytes()[:200])
-    code, told = resume(folder).end()
+    code, told = resume(finished).end()
     assert 2 == code
     assert f"where:  {path / 'run.json'}" in told
     path.rename(path.with_name(path.name + ".damaged"))
-    code, told = resume(folder).end()
+    code, told = resume(finished).end()
     assert 0 == code, told
-    assert_whole(folder)
+    assert_whole(finished)
     assert path.with_name(path.name + ".damaged").is_dir()
     assert path.with_name(path.name.replace("-a1-", "-a2-")).is_dir()
 
 
-def test_a_foreign_file_is_one_error_and_stays(run: Start, resume: Callable[..., Session]) -> None:
-    session = run("design.blocks=1")
-    session.end()
-    folder = session.folder
-    (folder.runs / "holiday.jpg").write_text("sun")
-    code, told = resume(folder).end()
+def test_a_foreign_file_is_one_error_and_stays(finished: NightFolder, resume: Callable[..., Session]) -> None:
+    (finished.runs / "holiday.jpg").write_text("sun")
+    code, told = resume(finished).end()
     assert 2 == code
     assert "something foreign lies in this night" in told
     assert "Traceback" not in told
-    assert "sun" == (folder.runs / "holiday.jpg").read_text()
+    assert "sun" == (finished.runs / "holiday.jpg").read_text()
 
 
 def test_results_that_cannot_be_written_are_one_error(nightwatt: Start, tmp_path: Path) -> None:
