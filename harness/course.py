@@ -186,15 +186,15 @@ def quick_energy_J(record: RunRecord, samples: Mapping[str, Any] | None) -> floa
     """
     if samples is None or record.window is None:
         return None
-    measured = any(channel.quality is Quality.MEASURED and channel.unit in ("W", "J") for channel in record.channels)
+    measured = any(channel.quality is Quality.MEASURED and channel.tells_energy for channel in record.channels)
     energies: dict[str, float] = {}
     for channel in sorted(record.channels, key=lambda channel: channel.unit, reverse=True):  # power before counters
         kind = channel.domain.rpartition("-")[0] or channel.domain
         tally = samples["channels"].get(channel.name)
         if measured == (channel.quality is Quality.MODELLED) or tally is None or kind in (*_AROUND, *_INSIDE):
             continue
-        if channel.unit == "W" and tally["window_mean"] is not None:
+        if channel.tells_power and tally["window_mean"] is not None:
             energies[channel.domain] = tally["window_mean"] * record.window.duration_s
-        elif channel.unit == "J" and channel.domain not in energies and tally["window_first"] is not None:
+        elif channel.tells_energy and channel.domain not in energies and tally["window_first"] is not None:
             energies[channel.domain] = tally["window_last"] - tally["window_first"]
     return sum(energies.values()) if energies else None

@@ -96,7 +96,7 @@ def _files(samples: Mapping[str, Any]) -> Iterator[Verdict]:
 def _channel(channel: Channel, tally: Mapping[str, Any] | None, window: Phase, is_trace: bool) -> Iterator[Verdict]:
     """Whether one channel covers the window."""
     level = Level.INVALID if is_trace else Level.WARNING
-    carries_energy = channel.unit in ("W", "J")
+    carries_energy = channel.tells_energy
     if tally is None or tally["n"] == tally["not_finite"]:
         yield _verdict("no_readings", level, evidence=channel.name)
         return
@@ -155,9 +155,9 @@ def _foreign(present: Mapping[str, Any]) -> Iterator[Verdict]:
 
 def _is_trace(channel: Channel, channels: Sequence[Channel]) -> bool:
     """Whether this channel is what its domain's energy is read from over time."""
-    if channel.unit == "W":
+    if channel.tells_power:
         return True
-    return channel.unit == "J" and not any(other.unit == "W" and other.domain == channel.domain for other in channels)
+    return channel.tells_energy and not any(other.tells_power and other.domain == channel.domain for other in channels)
 
 
 def _verdict(  # noqa: PLR0917  (the order of Verdict's own fields)

@@ -151,6 +151,16 @@ class Channel:
     device: str = ""
     """The device's lasting identity (a GPU's UUID), empty where there is none."""
 
+    @property
+    def tells_power(self) -> bool:
+        """Whether it is its domain's power over time; other watts are settings (a power limit)."""
+        return self.name == f"{self.domain}.power_W"
+
+    @property
+    def tells_energy(self) -> bool:
+        """Whether it is its domain's power over time, or its energy counter."""
+        return self.tells_power or self.name == f"{self.domain}.energy_J"
+
 
 @dataclass(frozen=True)
 class ClockPair:

@@ -77,7 +77,7 @@ def _listing(asked: Protocol, found: Probe, width: int) -> Iterator[str]:
 
 
 def _present(name: str, channels: Sequence[Channel], found: Probe, width: int) -> Iterator[str]:
-    energetic = [channel for channel in channels if _tells_energy(channel)]
+    energetic = [channel for channel in channels if channel.tells_energy]
     domains = ", ".join(dict.fromkeys(channel.domain for channel in energetic))
     if not energetic:
         what = "context, no energy"
@@ -111,7 +111,7 @@ def _verdict(file: str | None, asked: Protocol, found: Probe, refusal: Exception
     """Whether the protocol can run here, or what this machine can measure altogether."""
     from harness.record import Quality
 
-    told = [channel for channel in found.channels if _tells_energy(channel)]
+    told = [channel for channel in found.channels if channel.tells_energy]
     measured = dict.fromkeys(channel.domain for channel in told if channel.quality is Quality.MEASURED)
     modelled = dict.fromkeys(channel.domain for channel in told if channel.domain not in measured)
     if refusal is not None:
@@ -128,11 +128,6 @@ def _verdict(file: str | None, asked: Protocol, found: Probe, refusal: Exception
             ' [sensors] fallback = "load_model"'
         )
     yield from textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False)
-
-
-def _tells_energy(channel: Channel) -> bool:
-    """Whether a channel is a domain's power or energy; other watts are settings (a power limit)."""
-    return channel.name in (f"{channel.domain}.power_W", f"{channel.domain}.energy_J")
 
 
 def _each(seconds: float) -> str:

@@ -55,5 +55,5 @@ def open_sensors(named: Mapping[str, Mapping[str, Any]], fallback: str | None, s
 
 def _is_source(sensor: Sensor) -> bool:
     """Whether it makes a fallback needless: it measures energy, or the night is simulated altogether."""
-    measured = (channel.quality is Quality.MEASURED and channel.unit in ("W", "J") for channel in sensor.channels)
+    measured = (channel.quality is Quality.MEASURED and channel.tells_energy for channel in sensor.channels)
     return sensor.name == "simulated" or any(measured)

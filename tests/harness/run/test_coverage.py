@@ -116,6 +116,13 @@ def test_without_a_window_nothing_can_be_covered():
     assert {} == found([TRACE], [{**GOOD, "window_gap_s": 50.0}], replace(RECORD, window=None))
 
 
+def test_a_power_limit_is_a_setting_not_a_trace():
+    limit = Channel("gpu0.power_limit_W", "W", Kind.GAUGE, "gpu0", Quality.MEASURED, "NVML", 1.0)
+    assert {} == found([limit], [{**GOOD, "window_n": 2}])
+    assert {"gap": ("warning", 30.0)} == found([limit], [{**GOOD, "window_gap_s": 30.0}])
+    assert {} == found([LONE_COUNTER, replace(limit, domain="package-0")], [GOOD, GOOD])
+
+
 def test_a_channel_of_the_first_run_that_is_missing_spoils_the_run():
     verdicts = found([TRACE], [GOOD], expected_channels=("gpu0.power_W", "dram-0.energy_J"))
     assert {"channel_missing": ("invalid", None)} == verdicts
