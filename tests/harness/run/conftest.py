@@ -155,7 +155,7 @@ def order(tmp_path: Path, processes: Processes, fake_sampler: None) -> Callable[
                 "slot": Slot(1, 2, 1, "small", 7, baseline=False),
                 "levels": {"width": 1},
                 "command": command,
-                "timeout_s": 30.0,
+                "timeout_s": 600.0,
                 "env": processes.env,
                 "sensors": {"fake": {}},
                 **changes,

@@ -27,7 +27,7 @@ time.sleep(0.15)
 mark(mark="end", phase="train", loss=0.25)
 mark(mark="result", accuracy=0.9)
 """
-HANG = "mark(mark='begin', phase='train'); time.sleep(60)"
+HANG = "mark(mark='begin', phase='train'); time.sleep(600)"
 
 
 def verdicts(record):
@@ -474,7 +474,7 @@ from harness.record import NightFolder, RunName
 from harness.run import execute
 from harness.stop import Stop
 own.COMMAND = (sys.executable, {str(tmp_path.joinpath("fake.py"))!r})
-work = "import os, time\\nif os.fork() == 0: os.setsid()\\ntime.sleep(60)"
+work = "import os, time\\nif os.fork() == 0: os.setsid()\\ntime.sleep(600)"
 list(execute(RunOrder(
     night=NightFolder(Path({str(tmp_path)!r})), name=RunName(1, 1, 1, "x"), slot=Slot(1, 1, 1, "x", 0, False),
     levels={{}}, command=(sys.executable, "-c", work), timeout_s=60, env={processes.env!r}, sensors={{"fake": {{}}}},
