@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from harness.errors import LockHeld, NightwattError, UsageError
+from harness.errors import LockHeld, UsageError
 
 RUNTIME_DIR_VARIABLE = "NIGHTWATT_RUNTIME_DIR"
 """Where the locks of devices lie instead of the shared default; for tests and unusual machines."""
@@ -143,7 +143,11 @@ def _open(path: Path, *, shared: bool) -> int:
         os.close(descriptor)
         trouble = OSError("not a regular file")
         break
-    raise NightwattError(f"cannot open the lock: {trouble}", where=str(path)) from trouble
+    raise UsageError(
+        f"cannot open the lock: {trouble.strerror or trouble}",
+        where=str(path),
+        remedy="a night is executed by who may write to its folder; look at its rights",
+    ) from trouble
 
 
 def _sign(descriptor: int, by: Owner) -> None:

@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 from harness import folder as folders
-from harness.record import NightFolder, RunName, read_json
+from harness.record import NightFolder, RunName, read_json, write_json
 
 PROTOCOL = """
 title = "Which length?"
@@ -175,13 +175,13 @@ def marked(folder: NightFolder, pattern: str) -> bool:
 
 
 def no_process_knows(folder: NightFolder) -> bool:
-    """Whether no process has this night's path in its command line."""
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
+    """Whether no process has this night's path in its command line or its environment, as all that it started have."""
+    for process in Path("/proc").glob("[0-9]*"):
         try:
-            words = path.read_bytes()
+            words = (process / "cmdline").read_bytes() + (process / "environ").read_bytes()
         except OSError:
             continue
-        if os.fsencode(folder.runs) in words:
+        if os.fsencode(folder.root) in words:
             return False
     return True
 
@@ -359,6 +359,16 @@ def test_a_changed_script_is_refused_with_the_difference(
     assert 0 == code, told
 
 
+def test_a_changed_package_is_refused_with_the_difference(
+    finished: NightFolder, resume: Callable[..., Session]
+) -> None:
+    host = read_json(finished.host)
+    write_json(finished.host, host | {"packages": host["packages"] | {"numpy": "1.2.3"}})
+    code, told = resume(finished).end()
+    assert 3 == code
+    assert "package numpy: was 1.2.3, is now" in told
+
+
 def test_a_changed_protocol_is_refused(finished: NightFolder, resume: Callable[..., Session]) -> None:
     finished.protocol.write_text(finished.protocol.read_text() + "# changed\n")
     code, told = resume(finished).end()
@@ -433,6 +443,19 @@ def test_the_warm_up_is_ended_at_its_time_and_repeated_in_the_next_session(
     discarded = {name for name, body in settled(folder).items() if body["validity"] == "discarded"}
     assert {"b00-1-a1-0.1", "b00-2-a1-0.15", "b00-1-a2-0.1", "b00-2-a2-0.15"} == discarded
     assert not [line for line in journal(folder) if line["event"] == "Trouble" and "warm-up" in line["what"]]
+
+
+def test_a_stop_during_the_warm_up_ends_it_and_the_night(run: Start) -> None:
+    warm = 'command = ["{python}", "{workloads}/fake.py", "--phases", "", "--daemon", "--hang"]'
+    session = run(protocol=f"{PROTOCOL}\n[warmup]\n{warm}\nduration_s = 300\n")
+    folder = session.folder
+    wait_for(lambda: list(folder.journal.glob("warmup-*/stdout.log")))
+    session.process.send_signal(signal.SIGTERM)
+    code, told = session.end()
+    assert 143 == code
+    assert "0 of 6 runs are done" in told
+    assert [] == list(folder.runs.iterdir())
+    assert wait_for(lambda: no_process_knows(folder))
 
 
 def test_a_warm_up_that_cannot_be_started_is_told_and_the_night_goes_on(run: Start) -> None:
