@@ -21,9 +21,9 @@ from analysis.findings import Exclusion
 from analysis.load import Night
 from analysis.numbers import significant
 from analysis.response import Response
-from analysis.statistics.omnibus import residuals
 from analysis.statistics.outliers import clean_flag_rate, largest_z, mad_scores, z_scores
 from analysis.statistics.scatter import largest
+from analysis.statistics.terms import residuals
 
 if TYPE_CHECKING:
     from harness.protocol_model import Outliers

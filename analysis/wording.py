@@ -55,7 +55,11 @@ def headline_all(comparisons: Sequence[Comparison], flagged: int, response: Resp
     differing = [item for item in comparisons if disagree(item)]
     if len(comparisons) == 1:
         item = comparisons[0]
-        verdict = "the two disagree: the answer depends on those runs" if differing else "the two agree"
+        verdict = "the two agree"
+        if item.decision != item.decision_all:
+            verdict = "the two disagree: the answer depends on those runs"
+        elif differing:
+            verdict = "the same answer, but its size depends on those runs: the two disagree about it"
         return f"With the {runs} left in: {_compared(item, item.ratio_all, item.decision_all, response)}; {verdict}."
     if not differing:
         return f"With the {runs} left in all {len(comparisons)} comparisons agree with those above."

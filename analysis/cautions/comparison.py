@@ -109,7 +109,7 @@ def balance(seen: Evidence) -> Iterator[Caution]:
         if short:
             yield Caution(
                 "incomplete-blocks",
-                f"{count_text(short, 'block')} of {len(names)} lack a configuration; a pair needs both of its sides.",
+                f"{short} of {len(names)} blocks without all configurations: a pair needs both of its sides.",
             )
     for code, column, what in (("unequal-invalid", "n_invalid", "invalid"), ("unequal-failures", "n_failed", "failed")):
         totals = {g.configuration: (getattr(g, column), g.n_valid + g.n_invalid + g.n_failed) for g in seen.groups}
@@ -137,7 +137,7 @@ def outliers(seen: Evidence) -> Iterator[Caution]:
         return
     flagged = len(rule["flagged"])
     rate = percent(rule["clean_flag_rate"], 2)
-    if not rule["could_fire"] and rule["rule"] == "z":
+    if not rule["could_fire"] and rule["rule"] == "z" and rule["largest_z"] is not None:
         yield Caution(
             "outlier-rule-cannot-fire",
             f"The rule |z| > {rule['threshold']:g} could not have flagged any run: at this n no |z| can exceed "
@@ -147,12 +147,14 @@ def outliers(seen: Evidence) -> Iterator[Caution]:
     if flagged:
         yield Caution(
             "outliers-flagged",
-            f"{runs_text(flagged)} flagged and left out of the headline; of nights without any outlier {rate} % would "
-            "have at least one flag at this n.",
+            f"{runs_text(flagged)} {'was' if flagged == 1 else 'were'} flagged and left out of the headline; of nights "
+            f"without any outlier {rate} % would have at least one flag at this n.",
             "The headline with all runs stands on the next line.",
         )
-    if any(disagree(item) for item in seen.comparisons):
+    if any(item.decision != item.decision_all for item in seen.comparisons):
         yield Caution("outliers-decide", "The answer depends on whether the flagged runs are left out.", "Report both.")
+    elif any(disagree(item) for item in seen.comparisons):
+        yield Caution("outliers-weigh", "The size of the effect depends on the flagged runs.", "Report both.")
 
 
 def spread(seen: Evidence) -> Iterator[Caution]:

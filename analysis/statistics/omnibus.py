@@ -7,7 +7,6 @@ not enter the others' contrasts.
 from __future__ import annotations
 
 import itertools
-from collections import Counter
 from collections.abc import Hashable, Mapping, Sequence
 
 import numpy as np
@@ -15,12 +14,12 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
 from analysis.findings import Estimate, Test
-from analysis.statistics.scatter import NO_SCATTER, TOO_FEW, Values, has_scatter, largest, values
+from analysis.statistics.scatter import NO_SCATTER, TOO_FEW, has_scatter, largest, values
+from analysis.statistics.terms import dummies, effects, wald
 
 FRIEDMAN = "Friedman"
 KRUSKAL = "Kruskal-Wallis"
 LEVENE = "Levene (median)"
-_LEVERAGE = 1 - 1e-9
 
 
 def ols_configurations(
@@ -32,7 +31,7 @@ def ols_configurations(
     freedom. HC3: J. S. Long and L. H. Ervin, The American Statistician 54, 2000.
     """
     name = f"OLS on logs, configuration{' + block' if block is not None else ''}, HC3"
-    return _wald(name, values(logs), _dummies(configuration), block)
+    return wald(name, values(logs), dummies(configuration), block)
 
 
 def ols_factors(
@@ -48,7 +47,7 @@ def ols_factors(
     sizes = [len(set(column)) for column in levels.values()]
     if len(levels) < 2 or min(sizes, default=0) < 2 or len(cells) < np.prod(sizes):
         return []
-    codes = {factor: _effects(column) for factor, column in levels.items()}
+    codes = {factor: effects(column) for factor, column in levels.items()}
     terms: dict[str, NDArray[np.float64]] = {}
     for count in range(1, len(levels) + 1):
         for chosen in itertools.combinations(levels, count):
@@ -57,7 +56,7 @@ def ols_factors(
                 columns = np.einsum("ni,nj->nij", columns, codes[factor]).reshape(data.size, -1)
             terms[" × ".join(chosen)] = columns
     return [
-        _wald(
+        wald(
             f"{term}, OLS on logs{' with block' if block is not None else ''}, HC3",
             data,
             columns,
@@ -111,65 +110,3 @@ def levene(groups: Sequence[ArrayLike]) -> Test:
         return Test(LEVENE, None, None, sizes, note=NO_SCATTER)
     result = stats.levene(*arrays, center="median")
     return Test(LEVENE, float(result.statistic), float(result.pvalue), sizes, float(len(arrays) - 1))
-
-
-def residuals(logs: ArrayLike, configuration: Sequence[Hashable], block: Sequence[Hashable] | None = None) -> Values:
-    """What configuration and block (each as a step up or down) leave unexplained of ``logs`` (n,), by least squares."""
-    data = values(logs)
-    parts = [np.ones((data.size, 1)), _dummies(configuration)]
-    if block is not None:
-        parts.append(_dummies(block))
-    design = np.hstack(parts)
-    left: Values = data - design @ np.linalg.lstsq(design, data)[0]
-    return left
-
-
-def _wald(
-    name: str,
-    data: Values,
-    tested: NDArray[np.float64],
-    block: Sequence[Hashable] | None,
-    beside: NDArray[np.float64] | None = None,
-) -> Test:
-    """Wald F test that all coefficients of ``tested`` are zero, ``beside`` and blocks in the model, HC3."""
-    from statsmodels.regression.linear_model import OLS
-
-    parts = [tested, *([] if beside is None else [beside]), np.ones((data.size, 1))]
-    kept = np.ones(data.size, dtype=bool)
-    if block is not None:
-        seen = Counter(block)
-        kept = np.array([seen[item] > 1 for item in block], dtype=bool)
-        parts.append(_dummies([item for item in block if seen[item] > 1], kept))
-    design = np.hstack(parts)[kept]
-    n = (int(kept.sum()),)
-    if tested.shape[1] == 0 or design.shape[0] <= design.shape[1]:
-        return Test(name, None, None, n, note=TOO_FEW)
-    if np.linalg.matrix_rank(design) < design.shape[1]:
-        return Test(name, None, None, n, note="the design does not tell them apart: cells are missing")
-    plain = OLS(data[kept], design).fit()
-    hat = np.einsum("ni,ij,nj->n", design, np.linalg.inv(design.T @ design), design)
-    if not has_scatter(np.asarray(plain.resid), largest(data)) or hat.max() > _LEVERAGE:
-        return Test(name, None, None, n, note=NO_SCATTER)
-    restriction = np.eye(design.shape[1])[: tested.shape[1]]
-    result = plain.get_robustcov_results("HC3", use_t=True).f_test(restriction)
-    return Test(name, float(result.fvalue), float(result.pvalue), n, float(tested.shape[1]))
-
-
-def _dummies(labels: Sequence[Hashable], rows: NDArray[np.bool_] | None = None) -> NDArray[np.float64]:
-    """A column of 0 and 1 for each label but the first; ``rows`` places them among rows that are otherwise 0."""
-    index = {label: place for place, label in enumerate(dict.fromkeys(labels))}
-    codes = np.array([index[label] for label in labels], dtype=int)
-    columns: NDArray[np.float64] = (codes[:, None] == np.arange(1, len(index))[None, :]).astype(float)
-    if rows is None:
-        return columns
-    spread = np.zeros((rows.size, columns.shape[1]))
-    spread[rows] = columns
-    return spread
-
-
-def _effects(labels: Sequence[Hashable]) -> NDArray[np.float64]:
-    """Sum-to-zero coding: the last label is -1 in every column."""
-    index = {label: place for place, label in enumerate(dict.fromkeys(labels))}
-    coding = np.vstack([np.eye(len(index) - 1), -np.ones(len(index) - 1)])
-    coded: NDArray[np.float64] = coding[[index[label] for label in labels]]
-    return coded

@@ -13,16 +13,19 @@ _MOST = 2000
 """Beyond this many values every k-th is taken: the slopes of all pairs would cost more than they tell."""
 
 
-def theil_sen(name: str, response: ArrayLike, cause: ArrayLike, unit: str, level: float) -> Test:
+def theil_sen(
+    name: str, response: ArrayLike, cause: ArrayLike, unit: str, level: float, *, size: float | None = None
+) -> Test:
     """The median slope of ``response`` (n,) over ``cause`` (n,), in ``unit``, and Kendall's tau-b with its p.
 
-    P. K. Sen, JASA 63, 1968. None below three values, or where either does not vary.
+    P. K. Sen, JASA 63, 1968. ``size`` is the magnitude whose rounding is no scatter (1 for logarithms; left out: that
+    of the response). None below three values, or where either does not vary.
     """
     y, x = paired(response, cause)
     if y.size < 3:
         return Test(name, None, None, (y.size,), note=TOO_FEW)
-    if not has_scatter(x) or not has_scatter(y):
-        what = NO_SCATTER if not has_scatter(y) else "what it is held against does not vary"
+    if not has_scatter(x) or not has_scatter(y, size):
+        what = NO_SCATTER if not has_scatter(y, size) else "what it is held against does not vary"
         return Test(name, None, None, (y.size,), note=what)
     step = -(-y.size // _MOST)
     y, x = y[::step], x[::step]

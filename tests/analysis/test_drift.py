@@ -37,8 +37,20 @@ def test_heat_carried_over_from_the_run_before_is_seen_in_a_night_of_blocks(simu
     settings = {"configurations": dict.fromkeys("abc", 1.0), "accuracy": {}, "blocks": 18, "noise": 0.003, "seed": 3}
     hot = slopes(simulate_once(order="blocks", carry_over={"a": 1.03}, **settings).path)
     calm = slopes(simulate_once(order="blocks", **settings).path)
-    name = "energy against the configuration before it (Kruskal-Wallis)"
+    name = "energy against the configuration before it"
     assert hot[name].p < 0.01 < calm[name].p
+
+
+def test_what_plays_inside_a_block_is_a_slope_over_its_positions(simulate_once):
+    steady = slopes(simulate_once(blocks=15, seed=8).path)["energy against position in the block"]
+    assert steady.estimate.low < 0 < steady.estimate.high
+    assert "1/position" == steady.estimate.unit
+
+
+def test_durations_that_are_all_equal_have_no_drift_but_a_note(simulate_once):
+    test = slopes(simulate_once(blocks=6).path)["duration against run order"]
+    assert test.p is None
+    assert "no scatter" in test.note
 
 
 def test_start_temperature_is_held_against_order_and_energy(simulate_once):

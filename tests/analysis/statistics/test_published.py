@@ -14,12 +14,13 @@ from analysis.statistics.effects import cliffs_delta, cohens_d, hedges_g
 from analysis.statistics.equivalence import paired_equivalence, unpaired_equivalence
 from analysis.statistics.families import adjust
 from analysis.statistics.normality import shapiro
-from analysis.statistics.omnibus import friedman, kruskal, levene, ols_configurations, ols_factors, residuals
+from analysis.statistics.omnibus import friedman, kruskal, levene, ols_configurations, ols_factors
 from analysis.statistics.order import ratio_with_order
 from analysis.statistics.outliers import clean_flag_rate, largest_z, mad_scores, z_scores
 from analysis.statistics.paired import paired_difference, paired_ratio
 from analysis.statistics.ranks import brunner_munzel, mann_whitney, wilcoxon
 from analysis.statistics.slopes import theil_sen
+from analysis.statistics.terms import label_term, residuals, slope_term
 
 # Student (Biometrika 6, 1908): hours of sleep gained by ten patients under two drugs; the figures are those of R's
 # documentation of t.test.
@@ -205,6 +206,31 @@ def test_residuals_leave_nothing_of_configuration_and_block():
     logs = np.array([0.0, 1.0, 10.0, 11.0, 20.0, 21.5])
     left = residuals(logs, list("ababab"), [1, 1, 2, 2, 3, 3])
     np.testing.assert_allclose([1 / 12, -1 / 12, 1 / 12, -1 / 12, -1 / 6, 1 / 6], left, atol=1e-12)
+
+
+def test_a_slope_beside_blocks_and_configurations_by_hand():
+    # Steps of blocks and configurations, and 0.01 for each position: the model takes the steps off, the slope is left.
+    draw = np.random.default_rng(4)
+    names, blocks, places = list("abbaabba"), [1, 1, 2, 2, 3, 3, 4, 4], [1.0, 2.0] * 4
+    noise = draw.normal(0, 1e-5, 8)
+    logs = [0.1 * block + (name == "b") * 0.3 for name, block in zip(names, blocks, strict=True)]
+    test = slope_term(
+        "place", np.array(logs) + 0.01 * np.array(places) + noise, places, names, blocks, unit="", level=0.9
+    )
+    assert 0.01 == approx(test.estimate.value, rel=5e-3)
+    assert test.estimate.low < 0.01 < test.estimate.high
+    assert test.p < 1e-4
+
+
+def test_labels_that_matter_are_told_from_labels_that_do_not():
+    draw = np.random.default_rng(6)
+    names, blocks = ["a", "b", "c"] * 12, [block for block in range(12) for _ in range(3)]
+    labels = draw.choice(["x", "y"], 36).tolist()
+    logs = draw.normal(0, 0.01, 36)
+    moved = logs + 0.05 * (np.array(labels) == "y")
+    assert (
+        label_term("label", moved, labels, names, blocks).p < 1e-6 < label_term("label", logs, labels, names, blocks).p
+    )
 
 
 def test_the_run_order_term_takes_a_linear_drift_off_exactly():
