@@ -6,10 +6,9 @@ import functools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
-from matplotlib.figure import Figure
 
 from analysis.curve import RunBins, band, run_bins
 from analysis.figures.accuracy import accuracy
@@ -26,6 +25,9 @@ from analysis.numbers import estimate
 from analysis.observations import drawn
 from analysis.response import ENERGY
 from analysis.study import Study
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 STEMS = ("ratios", "distribution", "accuracy", "power", "pairs", "decomposition", "epochs", "drift")
 _MOST_BINS = 1200
