@@ -189,6 +189,13 @@ def test_a_window_that_reaches_out_of_the_readings_has_no_energy():
     assert NOTHING == window_energy(None, None, 0, S)
 
 
+def test_a_counter_is_not_extended_beyond_its_readings():
+    counter = Series([0, 1 * S, 2 * S, 3 * S], [0.0, 90.0, 180.0, 270.0], Kind.COUNTER)
+    assert 90.0 == pytest.approx(window_energy(None, counter, 2 * S, 3 * S).energy_J)
+    assert NOTHING.method == window_energy(None, counter, 2 * S, 3 * S + 1).method
+    assert NOTHING.method == window_energy(None, counter, -1, S).method
+
+
 def test_the_counter_stands_in_where_the_trace_ended_early():
     trace = Series(np.arange(1, 11) * 100 * MS, np.full(10, 90.0), Kind.MEAN)
     counter = Series([0, 2 * S, 4 * S], [0.0, 180.0, 360.0], Kind.COUNTER)

@@ -30,7 +30,7 @@ def test_load_is_the_share_of_time_that_was_not_idle_since_the_last_reading(site
     sensor = open_sensor({}, site, platform="linux")
     write(site, "proc/stat", "cpu  150 0 120 1030 0 0 0 0 0 0\n")
     assert 100 * 70 / 300 == pytest.approx(latest(sensor)["cpu.load_pct"])
-    write(site, "proc/stat", "cpu  150 10 120 1030 80 4 6 0 999 0\n")
+    write(site, "proc/stat", "cpu  150 5 120 1030 80 4 6 5 999 0\n")
     assert 20 == pytest.approx(latest(sensor)["cpu.load_pct"])
 
 

@@ -92,6 +92,8 @@ def test_counter_and_trace_agree_whatever_the_phase_of_the_ticks(opened, tick_ms
     sensor, card, clock = opened(tick_ns=tick_ms * MS)
     readings = [*run_for(sensor, clock, 12), *sensor.finish(clock.t_ns)]
     trace, counter = series(readings, "gpu0.power_W"), series(readings, "gpu0.energy_J", Kind.COUNTER, 0.1)
+    off_ns = (counter.t_ns - card.tick_ns + 50 * MS) % (100 * MS) - 50 * MS
+    assert np.abs(off_ns).max() <= 4 * MS
     assert counter_ratio(trace, counter) == pytest.approx(1.0, abs=0.003)
     begin_ns, end_ns = int(trace.t_ns[0]) + 1234 * MS, int(trace.t_ns[-1]) - 777 * MS
     found = window_energy(trace, counter, begin_ns, end_ns, 1.0)
@@ -170,7 +172,26 @@ def test_a_step_while_the_card_rests_loses_no_row_either(opened):
 
     sensor, _, clock = opened(power_W=lambda _t_ns: 125.0, prepare=prepare)
     readings = [*run_for(sensor, clock, 10, at={5.3: lambda: clock.step(-60)}), *sensor.finish(clock.t_ns)]
-    assert {20 * MS} == set(np.diff(series(readings, "gpu0.power_W").t_ns).tolist())
+    trace = series(readings, "gpu0.power_W")
+    assert {20 * MS} == set(np.diff(trace.t_ns).tolist())
+    assert trace.t_ns[-1] > clock.t_ns - 40 * MS
+
+
+@pytest.mark.parametrize("by_s", [-60, 60])
+def test_a_step_just_after_a_drain_loses_no_row(opened, by_s):
+    sensor, _, clock = opened()
+    readings = run_for(sensor, clock, 5)
+    clock.t_ns += -clock.t_ns % (20 * MS) + 8 * MS  # just after a row
+    readings += sensor.read(clock.t_ns)
+    clock.step(by_s)
+    readings += sensor.read(clock.t_ns)
+    for _ in range(6):
+        clock.sleep(0.7)
+        readings += sensor.read(clock.t_ns)
+    readings += sensor.finish(clock.t_ns)
+    trace = series(readings, "gpu0.power_W")
+    assert {20 * MS} == set(np.diff(trace.t_ns).tolist())
+    assert trace.t_ns[-1] > clock.t_ns - 40 * MS
 
 
 def test_a_wall_clock_that_is_slewed_is_no_step(opened):
@@ -270,20 +291,22 @@ def test_what_a_card_does_not_have_is_no_channel(opened, fake):
 
 
 @pytest.mark.parametrize(
-    ("failing", "source", "kind", "value"),
+    ("failing", "source", "kind", "value", "back_ms"),
     [
-        (["samples"], "field 186", Kind.MEAN, 121.0),
-        (["samples", 186], "field 185", Kind.GAUGE, 120.0),
-        (["samples", 186, 185], "power usage", Kind.GAUGE, 122.0),
+        (["samples"], "field 186", Kind.MEAN, 121.0, 0),
+        (["samples", 186], "field 185", Kind.GAUGE, 120.0, 500),
+        (["samples", 186, 185], "power usage", Kind.GAUGE, 122.0, 500),
     ],
 )
-def test_without_a_ring_buffer_the_next_source_is_polled_and_named(opened, fake, failing, source, kind, value):
+def test_without_a_ring_buffer_the_next_source_is_polled_and_named(opened, fake, failing, source, kind, value, back_ms):
     def prepare(card, _nvml):
         card.fails |= dict.fromkeys(failing, fake.NVMLError_NotSupported())
 
     sensor, _, clock = opened(prepare=prepare)
     assert (0.1, kind) == (sensor.period_s, sensor.channels[0].kind)
     assert source in sensor.channels[0].source
+    polled_ns = clock.t_ns
+    assert [polled_ns - back_ms * MS] == [r.t_ns for r in sensor.read(polled_ns) if r.channel == "gpu0.power_W"][-1:]
     readings = run_for(sensor, clock, 3)
     workload_end_ns = clock.t_ns
     trace = series([*readings, *sensor.finish(clock.t_ns)], "gpu0.power_W")
@@ -384,6 +407,17 @@ def test_in_a_container_foreign_processes_are_not_guessed(fake, site):
     sensor = open_sensor({}, site, nvml=fake.FakeNvml(fake.FakeCard(clock)), clock=clock, environment={})
     assert "gpu0.foreign_processes" not in {channel.name for channel in sensor.channels}
     assert "container" in sensor.summary()["devices"][0]["absent"]["foreign_processes"]
+
+
+def test_opening_many_cards_loses_no_row_of_the_first(fake, site):
+    clock = fake.FakeClock()
+    nvml = fake.FakeNvml(*(fake.FakeCard(clock, index=k) for k in range(24)))
+    opened_ns = clock.t_ns
+    sensor = open_sensor({}, site, nvml=nvml, clock=clock, environment={})
+    trace = series(sensor.read(clock.t_ns), "gpu0.power_W")
+    assert clock.t_ns - opened_ns > 3 * S
+    assert {20 * MS} == set(np.diff(trace.t_ns).tolist())
+    assert trace.t_ns[0] <= opened_ns + 20 * MS
 
 
 def test_closing_lets_the_driver_go(fake, site):
