@@ -11,8 +11,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from analysis.figures.runs import order_of
-from analysis.figures.style import DOUBLE_IN, SINGLE_IN, canvas, finish, looks, styled
-from analysis.labels import labels
+from analysis.figures.style import DOUBLE_IN, SINGLE_IN, canvas, finish, fitted, looks, styled
+from analysis.labels import labels, visible
 from analysis.numbers import scale
 
 if TYPE_CHECKING:
@@ -44,7 +44,8 @@ def accuracy(
     names = order_of(rows, configurations)
     factor, shown_unit = scale(rows["value"], unit)
     few = len(names) <= _WITH_RUNS
-    figure = canvas(SINGLE_IN if len(names) <= 4 else DOUBLE_IN, 2.6 if few else 3.6)
+    width_in = SINGLE_IN if len(names) <= 4 else DOUBLE_IN
+    figure = canvas(width_in, 2.6 if few else 3.6)
     axes = figure.add_subplot()
     of = looks(names)
     shown = labels(names, width=36 if len(names) <= 12 else 30, lines=2 if few else 1)
@@ -57,8 +58,8 @@ def accuracy(
             axes.plot(x, y, look.marker, ms=2.4, mfc=look.colour, mec="none", alpha=0.45, zorder=2)
         _bars(axes, by_name.get(name), metric, factor, look.colour)
         axes.plot([x.mean()], [y.mean()], look.marker, ms=6, mfc=look.colour, mec="white", mew=0.6, zorder=5)
-    axes.set_xlabel(f"{quantity}, {shown_unit}")
-    axes.set_ylabel(metric)
+    axes.set_xlabel(fitted(f"{quantity}, {shown_unit}", width_in - 0.7))
+    axes.set_ylabel(fitted(visible(metric), 2.2))
     axes.grid()
     handles = [
         Line2D([], [], ls="none", marker=of[name].marker, color=of[name].colour, ms=5, label=shown[name])

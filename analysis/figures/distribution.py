@@ -19,6 +19,7 @@ from analysis.figures.style import (
     canvas,
     characters_per_inch,
     finish,
+    fitted,
     looks,
     styled,
 )
@@ -85,7 +86,7 @@ def distribution(
         _points(axes, drawn[drawn["configuration"] == name], place, colour=of[name].colour, standing=standing)
     _finish(axes, [shown[name] for name in names], [_count(rows, name) for name in names], standing)
     text = f"{quantity}, {shown_unit}"
-    axes.set_ylabel(text, wrap=True) if standing else axes.set_xlabel(text)
+    axes.set_ylabel(fitted(text, 2.2)) if standing else axes.set_xlabel(fitted(text, 5.0))
     mean = Line2D([], [], color=INK, lw=1.4, label="median (mean where there is no box)" if few else "median")
     return finish(figure, legend=[*state_handles(rows), mean], notes=[" ".join(notes)], stamp=stamp)
 

@@ -51,17 +51,19 @@ def drift(
             if warm:
                 draw_state(panels[1], mine["at"], mine["start_temperature_C"], state=state, colour=colour)
     panels[0].axhline(0, color=INK, lw=0.6, zorder=1)
-    panels[0].set_ylabel("deviation from the\nconfiguration's mean, %")
+    panels[0].set_ylabel("deviation\nfrom mean, %")
     if warm:
-        panels[1].set_ylabel("temperature at\nthe start, °C")
+        panels[1].set_ylabel("temperature\nat start, °C")
     panels[-1].set_xlabel(f"start of the run since the night began, {'h' if hours else 'min'}")
     for panel in panels:
         panel.grid(axis="y")
-    figure.align_ylabels(panels)
     shown = labels(names, width=36, lines=2)
     marks = [handle for handle in state_handles(rows) if handle.get_marker() != "o" or not coloured]
     colours = [Line2D([], [], ls="none", marker="o", ms=4, color=of[name].colour, label=shown[name]) for name in names]
-    notes = [f"Above: {quantity}. A night without drift scatters evenly around zero."]
+    notes = [
+        f"Above: {quantity}, each run against the mean of its configuration.",
+        "A night without drift scatters evenly around zero.",
+    ]
     notes += [] if coloured else ["All configurations in one colour."]
     notes += [f"{outside} far away drawn at the edge."] if outside else []
     return finish(figure, legend=[*(colours if coloured else []), *marks], notes=[" ".join(notes)], stamp=stamp)

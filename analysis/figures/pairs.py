@@ -18,6 +18,7 @@ from analysis.figures.style import (
     INK,
     canvas,
     finish,
+    fitted,
     looks,
     outer_labels,
     small_panels,
@@ -69,7 +70,7 @@ def pairs(
         for state in ("headline", "outlier"):
             mine = rows[(rows["configuration"] == name) & (rows["state"] == state)]
             draw_state(upper, mine["block"], mine["value"] / factor, state=state, colour=of[name].colour)
-    upper.set_ylabel(f"{quantity}, {shown_unit}", wrap=True)
+    upper.set_ylabel(fitted(f"{quantity}, {shown_unit}", 1.6))
     upper.grid(axis="y")
     bottom = upper
     if panels:
@@ -78,7 +79,6 @@ def pairs(
             _ratio(bottom, rows, comparison, of[name].colour if name in of else INK)
         bottom.set_ylabel("ratio within the block")
         bottom.grid(axis="y")
-        figure.align_ylabels(panels)
     bottom.set_xlabel("block")
     whole_numbers(bottom)
     shown = labels(names, width=36, lines=2)
@@ -94,7 +94,7 @@ def within_block(runs: pd.DataFrame, configuration: str, baseline: str) -> pd.Da
     for name in (configuration, baseline):
         mine = runs[(runs["configuration"] == name) & (runs["state"] != "excluded")]
         sides.append(mine.drop_duplicates("block", keep="last").set_index("block")[["value", "state"]])
-    both = sides[0].join(sides[1], how="inner", lsuffix="_of", rsuffix="_base")
+    both = sides[0].merge(sides[1], left_index=True, right_index=True, suffixes=("_of", "_base"))
     both = both[(both["value_of"] > 0) & (both["value_base"] > 0)]
     return (
         both.assign(

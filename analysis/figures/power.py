@@ -20,6 +20,7 @@ from analysis.figures.style import (
     TINY_PT,
     canvas,
     finish,
+    fitted,
     looks,
     outer_labels,
     small_panels,
@@ -81,7 +82,7 @@ def _one_panel(curve: pd.DataFrame, names: Sequence[str], power_text: str, time_
         rows = curve[curve["configuration"] == name]
         _line(upper, rows, of[name].colour, of[name].dash, width=1.0)
         lower.step(rows["t_s"], rows["n"], where="mid", color=of[name].colour, lw=0.9)
-    upper.set_ylabel(power_text)
+    upper.set_ylabel(fitted(power_text, 2.2))
     upper.grid(axis="y")
     upper.set_ylim(bottom=0)
     upper.margins(x=0.01)
@@ -90,7 +91,6 @@ def _one_panel(curve: pd.DataFrame, names: Sequence[str], power_text: str, time_
     lower.set_yticks([0, most])
     lower.set_ylabel("runs")
     lower.set_xlabel(time_text)
-    figure.align_ylabels([upper, lower])
     return figure
 
 
@@ -105,7 +105,7 @@ def _panels(curve: pd.DataFrame, names: Sequence[str], power_text: str, time_tex
         text = f"n = {_count(rows)}"
         panel.text(0.98, 0.05, text, transform=panel.transAxes, ha="right", fontsize=TINY_PT, color=INK)
     panels[0].set_ylim(bottom=0)
-    outer_labels(panels, time_text, power_text)
+    outer_labels(panels, time_text, fitted(power_text, 2.2))
     return figure
 
 

@@ -18,6 +18,7 @@ from analysis.figures.style import (
     SMALL_PT,
     canvas,
     finish,
+    fitted,
     styled,
 )
 from analysis.labels import labels, visible
@@ -46,7 +47,7 @@ def ratios(comparisons: Sequence[Comparison], *, quantity: str = "energy", stamp
         _estimate(panel, comparison.ratio_all, place + 0.2, colour=FAINT, hollow=True)
         texts.text(0.0, place, _words(comparison), va="center", fontsize=SMALL_PT, linespacing=1.2)
     _reference(panel, shown)
-    panel.set_xlabel(f"{quantity}: configuration / baseline")
+    panel.set_xlabel(fitted(f"{quantity}: configuration / baseline", 4.0))
     level = _level(comparison.ratio for comparison in shown)
     legend = [
         _handle(PALETTE[0], f"ratio, {level} % interval" if level else "ratio", hollow=False),

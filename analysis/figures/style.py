@@ -23,7 +23,7 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import MaxNLocator
 
-from analysis.labels import labels
+from analysis.labels import labels, visible
 
 P = ParamSpec("P")
 
@@ -164,10 +164,14 @@ def finish(
 
     The figure grows by what they need, so that the axes keep their height. Nothing shares a line with anything else.
     """
+    for axis in (axis for axes in figure.axes for axis in (axes.xaxis, axes.yaxis)):
+        # matplotlib asks for this size when it draws, and gives other ticks where it finds the user's own.
+        if "labelsize" not in axis.get_tick_params():
+            axis.set_tick_params(labelsize=FONT_PT - 1)
     width_in, height_in = figure.get_size_inches()
     in_a_line = int(width_in * _CHARACTERS_PER_INCH)
-    below = [line for note in notes for line in textwrap.wrap(note, in_a_line)]
-    above = textwrap.wrap(stamp, int(in_a_line * 0.8))
+    below = [line for note in notes for line in textwrap.wrap(visible(note), in_a_line)]
+    above = textwrap.wrap(visible(stamp), int(in_a_line * 0.8))
     notes_in = len(below) * _LINE_IN + (0.08 if below else 0.0)
     stamp_in = len(above) * _LINE_IN * 1.2 + (0.06 if above else 0.0)
     columns, legend_in = _legend_size(legend, width_in, most_columns)
@@ -219,6 +223,11 @@ def _legend_size(legend: Sequence[Any], width_in: float, most_columns: int) -> t
 def characters_per_inch(size_pt: float) -> float:
     """How many letters of this size fit into an inch; a letter of DejaVu Sans is some 0.58 of its size wide."""
     return 72 / (size_pt * 0.58)
+
+
+def fitted(text: str, inches: float) -> str:
+    """The name of an axis, in lines that are not longer than the axis."""
+    return textwrap.fill(visible(text), max(8, int(inches * characters_per_inch(FONT_PT))))
 
 
 def small_panels(names: Sequence[str]) -> tuple[Figure, list[Axes]]:
