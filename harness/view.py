@@ -96,7 +96,8 @@ class View:
 
 def now_line(view: View) -> str:
     """What is going on, in one line."""
-    parts = [" ".join(filter(None, (view.run, view.configuration if view.run else "")))]
+    named = view.configuration in view.run  # a short configuration's name is part of its run's
+    parts = [view.run if named or not view.run else f"{view.run} {view.configuration}"]
     limit = f" of {duration(view.expected_s)}" if view.expected_s else ""
     parts.append(f"{view.stage} {duration(view.stage_s)}{limit}" if view.stage else "")
     parts.append(view.phase)

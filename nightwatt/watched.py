@@ -28,6 +28,8 @@ def watched(execute: Callable[[Watcher], Ended], *, quiet: bool, report: bool) -
         from nightwatt.report import command as write_report
 
         root = ended.folder.root
+        if not quiet:
+            typer.echo("          writing the report …", err=True)
         try:
             write_report([root])
         except NightwattError as error:  # the night is over and whole on disk; that a report fails does not undo it

@@ -102,7 +102,12 @@ def test_what_goes_on_is_one_line(events: list[Event]) -> None:
     view = View()
     for event in events[:7]:
         view.take(event)
-    assert "b01-1-a1-a a · workload 12.5 s · epoch 3 · gpu0 412.0 W 61 °C" == now_line(view)
+    assert "b01-1-a1-a · workload 12.5 s · epoch 3 · gpu0 412.0 W 61 °C" == now_line(view)
+
+
+def test_a_configuration_whose_name_was_too_long_for_a_path_is_told_beside_the_run() -> None:
+    view = View(run="b01-1-a1-x-0123abcd", configuration="width=1 and more", stage="cooldown", stage_s=1.0)
+    assert "b01-1-a1-x-0123abcd width=1 and more · cooldown 1.00 s" == now_line(view)
 
 
 def test_an_interrupted_run_is_neither_done_nor_counted_as_a_fault(tmp_path: Path, record: Record) -> None:
@@ -171,7 +176,7 @@ def test_on_a_terminal_the_night_is_drawn(events: list[Event], terminal: tuple[i
     for event in events[:8]:
         console.show(event)
     drawn = seen(master)
-    assert "b01-1-a1-a a · workload" in drawn
+    assert "b01-1-a1-a · workload" in drawn
     assert "gpu0 61.2 W" in drawn
     assert "1 of 4 runs, 3 left · finish about" in drawn
     for event in events[8:]:
