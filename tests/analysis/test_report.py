@@ -1,0 +1,274 @@
+"""A night's report: opened in a real browser, the same each time, and safe whatever a workload was called."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from analysis.report import MARKER, write_report
+from analysis.study import study
+from harness.errors import NightFolderError
+from harness.record import encode
+
+HOSTILE = "<script>alert(1)</script>,$x_1$ & \\input{x} 100% \u202e<img src=//evil.example/x>"
+CHROMIUM = next(
+    (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None
+)
+needs_browser = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
+
+
+def files_of(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+def opened(index: Path, profile: Path) -> tuple[str, list[str]]:
+    """The document as the browser has it, and what it said on its console."""
+    command = [
+        str(CHROMIUM),
+        *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
+        *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+        *(f"--user-data-dir={profile}", "--enable-logging=stderr", "--v=0", "--dump-dom", index.as_uri()),
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+    return done.stdout, [line for line in done.stderr.splitlines() if "CONSOLE" in line]
+
+
+def outward(page: str) -> list[str]:
+    """Every address on the page that is neither in it nor beside it."""
+    addresses = re.findall(r"""(?:src|href|action|data|poster)\s*=\s*["']([^"']*)""", page)
+    addresses += re.findall(r"url\(([^)]*)\)|@import\s+([^;]*)", page)
+    files = r"figures/[a-z-]+\.(?:svg|pdf|png)$|tables/[a-z-]+\.(?:md|tex|csv|html)$|findings\.json$"
+    inward = re.compile(f"#|data:|{files}")
+    return [str(address) for address in addresses if not inward.match(str(address))]
+
+
+@pytest.fixture(scope="module")
+def reported(simulate_once, tmp_path_factory):
+    """A night with an outlier, an invalid run and a failure, its findings and its report elsewhere."""
+    night = simulate_once(
+        blocks=12,
+        outliers={"b05-1": 1.06},
+        invalid=("b03-2",),
+        failed=("b09-1",),
+        discarded=1,
+        domains={"gpu0": 0.7, "package-0": 0.3},
+        protocol={"analysis": {"equivalence": {"metric": "accuracy", "margin": 0.02}}},
+    )
+    return night, write_report(night.path, tmp_path_factory.mktemp("report") / "out")
+
+
+@needs_browser
+def test_a_browser_sees_the_headline_and_says_nothing(reported, tmp_path):
+    _, paths = reported
+    document, console = opened(paths.index, tmp_path)
+    assert [] == console
+    assert f'id="headline">{paths.findings.headline}</p>' in document
+    assert f'id="headline-all">{paths.findings.headline_all}</p>' in document
+    assert 8 == document.count("<img ")
+
+
+@needs_browser
+def test_the_browser_test_would_notice_an_error(tmp_path):
+    page = tmp_path / "broken.html"
+    page.write_text("<p id='x'>there</p><script>nothing.at.all()</script>")
+    document, console = opened(page, tmp_path / "profile")
+    assert "there" in document
+    assert console
+
+
+def test_the_page_needs_nothing_from_outside(reported):
+    _, paths = reported
+    page = paths.index.read_text("utf-8")
+    assert [] == outward(page)
+    assert "default-src 'none'" in page
+    assert "<script" not in page
+    assert MARKER in page
+    assert ["//evil.example/x"] == outward("<img src='//evil.example/x'>")
+
+
+def test_every_section_and_every_file_that_is_linked_is_there(reported):
+    _, paths = reported
+    page = paths.index.read_text("utf-8")
+    sections = re.findall(r'<section id="([a-z]+)"', page)
+    expected = ["figures", "results", "drift", "quality", "exclusions", "cautions", "tests", "runs", "machine"]
+    expected += ["methods", "reproduce"]
+    assert expected == sections
+    linked = re.findall(r'href="([^#"]+\.[a-z]+)"', page)
+    assert 8 * 3 + 17 * 4 + 1 >= len(linked) > 60
+    assert [] == [name for name in linked if not (paths.folder / name).is_file()]
+    assert sorted([*linked, "index.html"]) == sorted(files_of(paths.folder))
+
+
+def test_the_findings_are_those_of_the_study_to_twelve_digits(reported):
+    night, paths = reported
+    from analysis.load import load
+
+    body = json.loads((paths.folder / "findings.json").read_text("utf-8"))
+    found = study(load(night.path))
+    assert found.headline == body["headline"]
+    assert found.comparisons[0].ratio.value == pytest.approx(body["comparisons"][0]["ratio"]["value"], rel=1e-11)
+    assert 1 == body["schema"]
+    assert encode(body) == body
+
+
+def test_tables_hold_what_the_findings_say(reported):
+    _, paths = reported
+    summary = pd.read_csv(paths.folder / "tables" / "summary.csv")
+    assert [group.configuration for group in paths.findings.groups] == summary.configuration.tolist()
+    assert [group.mean.value for group in paths.findings.groups] == summary.mean_J.tolist()
+    runs = pd.read_csv(paths.folder / "tables" / "runs.csv")
+    assert 12 * 2 + 2 + 1 == len(runs)
+    assert {"headline", "outlier", "excluded"} == set(runs.state)
+    exclusions = pd.read_csv(paths.folder / "tables" / "exclusions.csv")
+    assert {"discarded", "invalid", "failed", "outlier-z"} <= set(exclusions.rule)
+
+
+def test_a_second_report_from_another_process_is_the_same_to_the_byte(reported, tmp_path):
+    night, paths = reported
+    code = "import sys; from analysis.report import write_report; write_report(sys.argv[1], sys.argv[2])"
+    surroundings = {**os.environ, "PYTHONHASHSEED": "7", "TZ": "Asia/Tokyo", "LC_ALL": "C", "MPLBACKEND": "svg"}
+    command = [sys.executable, "-c", code, str(night.path), str(tmp_path / "again")]
+    subprocess.run(command, check=True, env=surroundings, timeout=200)
+    one, other = files_of(paths.folder), files_of(tmp_path / "again")
+    assert sorted(one) == sorted(other)
+    assert [] == [name for name in one if one[name] != other[name]]
+
+
+def test_a_report_changes_nothing_else_in_the_night(simulate):
+    night = simulate(blocks=3, epochs=0)
+    before = files_of(night.path)
+    paths = write_report(night.path)
+    after = files_of(night.path)
+    assert night.path / "report" == paths.folder
+    assert before == {name: content for name, content in after.items() if not name.startswith("report/")}
+
+
+@pytest.fixture(scope="module")
+def hostile(simulate_once, tmp_path_factory):
+    names = {HOSTILE: 1.0, "{% raw %}{{ 7*7 }} mixed": 0.9}
+    night = simulate_once(configurations=names, accuracy=dict.fromkeys(names, 0.8), title=HOSTILE, blocks=5, epochs=0)
+    return write_report(night.path, tmp_path_factory.mktemp("hostile") / "out")
+
+
+def test_a_hostile_name_is_only_ever_text(hostile):
+    page = hostile.index.read_text("utf-8")
+    assert "<script" not in page
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
+    assert "<img src=//" not in page
+    assert [] == outward(page)
+    assert "{{ 7*7 }}" in page
+    for path in hostile.folder.glob("tables/*.html"):
+        assert "<script" not in path.read_text("utf-8")
+    for path in hostile.folder.glob("tables/*.tex"):
+        assert "\\input{x}" not in path.read_text("utf-8")
+    for path in hostile.folder.glob("figures/*.svg"):
+        assert "<script" not in re.sub(r"<!--.*?-->", "", path.read_text("utf-8"), flags=re.DOTALL)
+
+
+@needs_browser
+def test_a_hostile_name_does_nothing_in_a_browser(hostile, tmp_path):
+    document, console = opened(hostile.index, tmp_path)
+    assert [] == console
+    assert "<script" not in document
+    assert "evil.example" not in "".join(re.findall(r"<img[^>]*?src=\"([^\"]{0,40})", document))
+
+
+def test_what_was_not_measured_says_so_first_and_on_every_figure(simulate):
+    paths = write_report(simulate(blocks=4, quality="modelled", rehearsal=True).path)
+    page = paths.index.read_text("utf-8")
+    body = re.sub(r"\s+", " ", re.sub("<[^>]+>", "", page[page.index("<body>") :])).strip()
+    assert body.startswith("REHEARSAL")
+    assert "odelled, not measured" in body[:300]
+    drawn = {path.name: path.read_text("utf-8") for path in paths.folder.glob("figures/*.svg")}
+    assert 8 == len(drawn)
+    # Letters are drawn as paths; matplotlib leaves the words of each text in a comment.
+    assert [] == [name for name, text in drawn.items() if "REHEARSAL" not in text or "odelled" not in text]
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        pytest.param({"configurations": {"only": 1.0}, "blocks": 5}, id="one configuration"),
+        pytest.param({"blocks": 1}, id="one run each"),
+        pytest.param({"blocks": 2, "epochs": 0}, id="two runs each", marks=pytest.mark.slow),
+        pytest.param({"energy": False, "blocks": 4}, id="no energy"),
+        pytest.param({"blocks": 2, "lost": ("b01-1", "b01-2", "b02-1", "b02-2")}, id="no valid run"),
+        pytest.param({"stop_after": 0}, id="no run at all"),
+        pytest.param({"blocks": 4, "noise": 0.0, "accuracy_noise": 0.0}, id="all equal"),
+        pytest.param({"blocks": 4, "marks": False, "accuracy": {}}, id="no marks", marks=pytest.mark.slow),
+        pytest.param({"blocks": 4, "missing": ("b02-1",), "order": "shuffle"}, id="no blocks"),
+    ],
+)
+def test_a_poor_night_gives_a_report_that_says_what_can_be_said(settings, simulate):
+    paths = write_report(simulate(**settings).path)
+    page = paths.index.read_text("utf-8")
+    assert paths.findings.headline
+    words = re.sub("<[^>]+>", " ", page)
+    assert not re.search(r"\bnan\b|\bNaN\b|\bNone\b(?!\.)", words)
+    assert not re.search(r"(?<![\w.])nan(?![\w.])", (paths.folder / "findings.json").read_text("utf-8"))
+
+
+def test_an_older_reports_files_go_and_others_stay(simulate):
+    night = simulate(blocks=3, epochs=2)
+    paths = write_report(night.path)
+    (paths.folder / "figures" / "mine.svg").write_text("mine")
+    (paths.folder / "notes.txt").write_text("mine")
+    assert (paths.folder / "figures" / "epochs.svg").exists()
+    for run in night.path.glob("runs/*/run.json"):
+        body = json.loads(run.read_text())
+        body["phases"] = [phase for phase in body["phases"] if not phase["name"].startswith("epoch")]
+        run.write_text(json.dumps(body))
+    write_report(night.path)
+    assert not (paths.folder / "figures" / "epochs.svg").exists()
+    assert (paths.folder / "figures" / "mine.svg").exists()
+    assert (paths.folder / "notes.txt").exists()
+
+
+def test_somebody_elses_page_is_not_written_over(simulate, tmp_path):
+    night = simulate(blocks=2)
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site" / "index.html").write_text("<h1>My site</h1>")
+    with pytest.raises(NightFolderError, match="did not write"):
+        write_report(night.path, tmp_path / "site")
+    assert "<h1>My site</h1>" == (tmp_path / "site" / "index.html").read_text()
+    assert ["index.html"] == [path.name for path in (tmp_path / "site").iterdir()]
+
+
+@pytest.mark.parametrize("place", ["report", "report/figures", "report/tables"])
+def test_a_report_is_not_written_through_a_link(place, simulate, tmp_path):
+    night = simulate(blocks=2)
+    (tmp_path / "elsewhere").mkdir()
+    link = night.path / place
+    link.parent.mkdir(exist_ok=True)
+    link.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(NightFolderError, match="link or a file"):
+        write_report(night.path)
+    assert [] == list((tmp_path / "elsewhere").iterdir())
+
+
+def test_a_place_that_cannot_be_written_is_named(simulate, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(NightFolderError, match="cannot be written") as refused:
+        write_report(simulate(blocks=2, epochs=0).path, tmp_path / "file" / "report")
+    assert "--out" in str(refused.value)
+
+
+def test_a_folder_that_is_no_night_is_refused(tmp_path):
+    with pytest.raises(NightFolderError):
+        write_report(tmp_path)
+    assert [] == list(tmp_path.iterdir())
+
+
+@pytest.mark.slow
+def test_the_page_of_sixty_runs_stays_small(simulate, tmp_path):
+    night = simulate(blocks=30, train_s=240.0, epochs=25, rate_hz=50.0)
+    paths = write_report(night.path, tmp_path / "out")
+    assert paths.index.stat().st_size < 6e6

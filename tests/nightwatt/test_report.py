@@ -1,0 +1,50 @@
+"""``nightwatt report``: the answer on standard output, the right exit code for what it cannot do."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+
+from harness.errors import ExitCode
+from nightwatt.__main__ import main
+
+
+def run(capsys, *arguments):
+    with pytest.raises(SystemExit) as ended:
+        main([str(argument) for argument in arguments])
+    said = capsys.readouterr()
+    return ended.value.code or 0, said.out, said.err
+
+
+def test_the_headline_and_the_path_go_to_standard_output(monkeypatch, capsys, tmp_path):
+    import analysis.report
+
+    asked = []
+
+    def write_report(folder, out):
+        asked.append((folder, out))
+        findings = SimpleNamespace(first_line="REHEARSAL", headline="0.9 × less", headline_all="")
+        return SimpleNamespace(index=tmp_path / "report" / "index.html", findings=findings)
+
+    monkeypatch.setattr(analysis.report, "write_report", write_report)
+    code, out, err = run(capsys, "report", tmp_path, "--out", tmp_path / "there")
+    assert ExitCode.DONE == code
+    assert ["REHEARSAL", "0.9 × less", str(tmp_path / "report" / "index.html")] == out.splitlines()
+    assert "" == err
+    assert [(tmp_path, tmp_path / "there")] == asked
+
+
+def test_several_nights_are_refused_by_name(capsys, tmp_path):
+    code, out, err = run(capsys, "report", tmp_path, tmp_path)
+    assert ExitCode.USAGE == code
+    assert "" == out
+    assert "not available yet" in err
+
+
+def test_a_folder_that_is_no_night_is_refused_in_words(capsys, tmp_path):
+    code, out, err = run(capsys, "report", tmp_path)
+    assert ExitCode.USAGE == code
+    assert "" == out
+    assert "not a night" in err
+    assert "Traceback" not in err
