@@ -146,9 +146,11 @@ def test_what_makes_sense_is_accepted(found, changes):
     assert {} == found(changes)
 
 
-def test_a_missing_script_is_named_once_for_each_level(found):
-    problems = found({"workload.command": ("{python}", "train_{width}.py")})
-    assert ["workload.command"] == list(problems)
+def test_what_is_missing_is_named_once_however_many_configurations_need_it(tmp_path):
+    for script, count in (("absent.py", 1), ("absent_{width}.py", 2)):
+        command = ("{python}", script, "{width}", "{precision}")
+        protocol = Protocol.model_validate(SOUND | {"workload": {"command": command}})
+        assert count == len(check(protocol, tmp_path))
 
 
 def test_huge_crossings_are_refused_without_being_made(found):
