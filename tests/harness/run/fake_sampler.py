@@ -61,8 +61,10 @@ def temperature_C(now_s):
     return temperatures_C[min(int((now_s - begin_s) / 0.1), len(temperatures_C) - 1)]
 
 
-say(temperatures_C[0])
+if "late_words_s" not in wish:
+    say(temperatures_C[0])
 write_report()
+time.sleep(wish.get("late_words_s", 0))
 with open(folder / "samples.csv", "w", buffering=1) as samples, open(folder / "clocks.csv", "w", buffering=1) as clocks:
     while not select.select([0], [], [], period_s)[0]:
         now_s = time.monotonic()

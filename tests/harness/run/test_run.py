@@ -141,6 +141,20 @@ def test_waits_are_counted_from_the_end_of_the_previous_workload(order, settle):
     assert settle(wish).record.gap_s >= 0.5
 
 
+def test_a_workload_that_ended_long_ago_is_not_rested_from_again(order, settle):
+    wish = order(cooldown=Cooldown(minimum_s=100.0), previous_end_ns=time.monotonic_ns() - 200 * 10**9)
+    assert next(stage for stage in settle(wish).record.stages if stage.name == "cooldown").duration_s < 50
+
+
+def test_a_gate_that_looks_at_the_temperature_waits_for_the_sampler_s_first_words(order, settle):
+    wish = order(
+        sensors={"fake": {"late_words_s": 0.2}},
+        cooldown=Cooldown(until="temperature", band_C=3.0, maximum_s=60.0),
+        temperature_target={"gpu0": 40.0},
+    )
+    assert {} == verdicts(settle(wish).record)
+
+
 def test_a_run_starts_when_it_is_cool_again(order, settle):
     wish = order(
         sensors={"fake": {"temperatures_C": [50.0, 48.0, 41.0]}},
@@ -399,8 +413,10 @@ def test_a_hook_that_fails_refuses_the_run_and_the_cleanup_is_done_all_the_same(
     wish = order(
         prepare=Hook(command=("sh", "-c", "echo no such limit; exit 4")),
         cleanup=Hook(command=("touch", str(tmp_path / "clean"))),
+        cooldown=Cooldown(minimum_s=600.0),
     )
     last = settle(wish)
+    assert ["prepare", "cleanup"] == stages(last.record)
     assert ("refused", "invalid") == (last.record.status, last.record.validity)
     assert "prepare hook: ended with exit code 4, signal None. no such limit" == last.record.reason
     assert last.record.launched_ns is None
