@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from analysis.curve import RunBins, band, run_bins
-from analysis.figures.accuracy import accuracy
-from analysis.figures.distribution import distribution
-from analysis.figures.drift import drift
-from analysis.figures.epochs import by_epoch, epochs
-from analysis.figures.pairs import pairs
-from analysis.figures.power import power
-from analysis.figures.ratios import decomposition, ratios
+from analysis.figures.accuracy import draw_accuracy
+from analysis.figures.distribution import draw_distribution
+from analysis.figures.drift import draw_drift
+from analysis.figures.epochs import by_epoch, draw_epochs
+from analysis.figures.pairs import draw_pairs
+from analysis.figures.power import draw_power
+from analysis.figures.ratios import draw_decomposition, draw_ratios
 from analysis.findings import Comparison
 from analysis.listings.rows import capital
 from analysis.load import Night
@@ -25,6 +25,9 @@ from analysis.numbers import estimate
 from analysis.observations import drawn
 from analysis.response import ENERGY
 from analysis.study import Study
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -78,7 +81,7 @@ def _distribution(study: Study, shown: pd.DataFrame, given: dict[str, Any]) -> I
         "Every run",
         f"Violin, box and every run: {study.response.label}, by configuration.",
         f"Distribution of the {study.response.label}. {means}",
-        functools.partial(distribution, shown, **given),
+        functools.partial(draw_distribution, shown, **given),
     )
 
 
@@ -93,7 +96,7 @@ def _ratios(study: Study) -> Illustration | None:
         f"Each configuration against its baseline: {study.response.label}. Below each, the same with all runs.",
         f"Ratios: {read}",
         functools.partial(
-            ratios, study.findings.comparisons, quantity=study.response.label, stamp=study.findings.first_line
+            draw_ratios, study.findings.comparisons, quantity=study.response.label, stamp=study.findings.first_line
         ),
     )
 
@@ -113,7 +116,7 @@ def _power(night: Night, study: Study, rows: pd.DataFrame, given: dict[str, Any]
     domains = " + ".join(study.choice.domains)
     wider = f"{times} of the protocol's bins of {asked_s:g} s are drawn as one: a page has not enough pixels for each."
     draw = functools.partial(
-        power,
+        draw_power,
         band(bins, level),
         bin_s=asked_s * times,
         refresh_s=_refresh(bins),
@@ -141,7 +144,7 @@ def _accuracy(night: Night, study: Study, shown: pd.DataFrame, given: dict[str, 
         f"Against {metric}",
         f"{capital(metric)} against the {study.response.label}: less is left, more {metric} is up.",
         f"{metric} against the {study.response.label}, every run and the mean of each configuration.",
-        functools.partial(accuracy, shown, study.findings.groups, metric=metric, **given),
+        functools.partial(draw_accuracy, shown, study.findings.groups, metric=metric, **given),
     )
 
 
@@ -153,7 +156,7 @@ def _pairs(night: Night, study: Study, shown: pd.DataFrame, given: dict[str, Any
         "Block by block",
         "Runs of one block stand close in time: what drifts through the night moves both sides of a pair.",
         f"The {study.response.label} of each block, and the ratio within each block.",
-        functools.partial(pairs, shown, study.findings.comparisons, **given),
+        functools.partial(draw_pairs, shown, study.findings.comparisons, **given),
     )
 
 
@@ -166,7 +169,7 @@ def _decomposition(study: Study) -> Illustration | None:
         "Less power, or less time?",
         "The energy ratio is the product of the ratios of mean power and of duration.",
         "Ratios of energy, mean power and duration for each comparison.",
-        functools.partial(decomposition, parted, stamp=study.findings.first_line),
+        functools.partial(draw_decomposition, parted, stamp=study.findings.first_line),
     )
 
 
@@ -188,7 +191,7 @@ def _epochs(night: Night, rows: pd.DataFrame, given: dict[str, Any]) -> Illustra
         "Epoch by epoch",
         "What the workload reported at the end of each epoch.",
         "Loss and accuracy per epoch, one curve a configuration.",
-        functools.partial(epochs, learning, **given),
+        functools.partial(draw_epochs, learning, **given),
     )
 
 
@@ -200,5 +203,5 @@ def _drift(study: Study, shown: pd.DataFrame, given: dict[str, Any]) -> Illustra
         "The course of the night",
         "Each run against the time at which it began, relative to the mean of its configuration.",
         f"Deviation of each run's {study.response.label} from its configuration's mean, over the night.",
-        functools.partial(drift, shown, quantity=study.response.label, **given),
+        functools.partial(draw_drift, shown, quantity=study.response.label, **given),
     )

@@ -11,12 +11,10 @@ no network and runs no script; its own policy forbids both. Whatever a workload 
 from __future__ import annotations
 
 import base64
-import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
 
 import jinja2
 from markupsafe import Markup
@@ -25,6 +23,8 @@ from analysis import tables
 from analysis.figures.style import DOUBLE_IN, SINGLE_IN, render
 from analysis.figures.style import FORMATS as FIGURE_FORMATS
 from analysis.findings import Findings
+from analysis.findings_file import FILE as FINDINGS
+from analysis.findings_file import findings_bytes
 from analysis.illustrations import STEMS, Illustration, illustrations
 from analysis.labels import visible
 from analysis.listings.sections import NAMES, Sections, sections
@@ -33,10 +33,8 @@ from analysis.observations import observations
 from analysis.study import Study, examine
 from analysis.tables import Table
 from harness.errors import NightFolderError
-from harness.record import NightFolder, encode
+from harness.record import NightFolder
 
-SCHEMA = 1
-"""Of findings.json."""
 MARKER = '<meta name="generator" content="nightwatt report">'
 """By which a page of ours is known again."""
 
@@ -45,7 +43,6 @@ _LARGEST_SVG_B = 400_000
 """A larger drawing stands on the page as PNG; its SVG lies beside the page."""
 _MOST_ROWS = 500
 """Of a table on the page; its files hold all."""
-_DIGITS = 12
 
 
 @dataclass(frozen=True)
@@ -107,7 +104,7 @@ def write_report(folder: Path | str, out: Path | str | None = None) -> ReportPat
     }
     for table in listed.every():
         files |= {f"tables/{table.name}.{suffix}": content for suffix, content in tables.render(table).items()}
-    files["findings.json"] = findings_json(study.findings)
+    files[FINDINGS] = findings_bytes(study.findings)
     files["index.html"] = _page(night, study, drawings, listed)
     try:
         _write(target, files)
@@ -118,14 +115,6 @@ def write_report(folder: Path | str, out: Path | str | None = None) -> ReportPat
             remedy="make room or rights there, or give another folder with --out",
         ) from error
     return ReportPaths(target, target / "index.html", study.findings)
-
-
-def findings_json(findings: Findings) -> bytes:
-    """The findings as JSON, numbers to 12 significant digits: what two machines must agree on."""
-    body = {"schema": SCHEMA, **_rounded(asdict(findings))}
-    text = json.dumps(encode(body), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-    # A lone surrogate of a foreign name becomes the escape that JSON has for it.
-    return text.encode("utf-8", "backslashreplace")
 
 
 def _drawn(item: Illustration) -> Drawing:
@@ -177,16 +166,6 @@ def _facts(night: Night, study: Study) -> str:
         found.quality,
     ]
     return " · ".join(parts)
-
-
-def _rounded(value: Any) -> Any:
-    if isinstance(value, float):
-        return float(f"{value:.{_DIGITS}g}")
-    if isinstance(value, Mapping):
-        return {key: _rounded(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_rounded(item) for item in value]
-    return value
 
 
 def _check_target(target: Path) -> None:

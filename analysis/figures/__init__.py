@@ -1,1 +1,63 @@
-"""The figures, one a file: frames in, a matplotlib Figure out. Nothing here is imported before a figure is drawn."""
+"""The figures, one a file: frames in, a matplotlib Figure out.
+
+::
+
+    from nightwatt import figures
+
+    figures.draw_distribution(runs)               violin, box and every run
+    figures.draw_ratios(findings.comparisons)     forest plot of every comparison
+    figures.draw_decomposition(findings.comparisons)
+    figures.draw_accuracy(runs, findings.groups)  energy against accuracy
+    figures.draw_power(curve, bin_s=0.5)          power over time with its band
+    figures.draw_pairs(runs, findings.comparisons)
+    figures.draw_epochs(figures.by_epoch(phases))
+    figures.draw_drift(runs)
+    figures.save(figure, folder, "name")          SVG, PDF and PNG, the same bytes each time
+
+Each function says in its docstring which columns its frame has. matplotlib is imported when the first of them is used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from analysis.figures.accuracy import draw_accuracy
+    from analysis.figures.distribution import draw_distribution
+    from analysis.figures.drift import draw_drift
+    from analysis.figures.epochs import by_epoch, draw_epochs
+    from analysis.figures.pairs import draw_pairs
+    from analysis.figures.power import draw_power
+    from analysis.figures.ratios import draw_decomposition, draw_ratios
+    from analysis.figures.style import save
+
+__all__ = [
+    "by_epoch",
+    "draw_accuracy",
+    "draw_decomposition",
+    "draw_distribution",
+    "draw_drift",
+    "draw_epochs",
+    "draw_pairs",
+    "draw_power",
+    "draw_ratios",
+    "save",
+]
+
+_HOMES = {
+    **{f"draw_{name}": name for name in ("accuracy", "distribution", "drift", "epochs", "pairs", "power", "ratios")},
+    "draw_decomposition": "ratios",
+    "by_epoch": "epochs",
+    "save": "style",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"analysis.figures.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

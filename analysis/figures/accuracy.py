@@ -25,7 +25,7 @@ _WITH_RUNS = 8
 
 
 @styled
-def accuracy(
+def draw_accuracy(
     runs: pd.DataFrame,
     groups: Sequence[Group],
     *,

@@ -40,7 +40,7 @@ _OUTER_GOLDEN = 0.618033988749895
 
 
 @styled
-def distribution(
+def draw_distribution(
     runs: pd.DataFrame,
     *,
     quantity: str = "energy",

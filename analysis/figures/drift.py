@@ -22,7 +22,7 @@ _HOURS_FROM_S = 3 * 3600.0
 
 
 @styled
-def drift(
+def draw_drift(
     runs: pd.DataFrame, *, quantity: str = "energy", configurations: Sequence[str] = (), stamp: str = ""
 ) -> Figure:
     """Each run's deviation from its configuration's mean against the time at which it started; start temperature below.

@@ -63,7 +63,7 @@ def by_epoch(phases: pd.DataFrame) -> pd.DataFrame:
 
 
 @styled
-def epochs(learning: pd.DataFrame, *, configurations: Sequence[str] = (), stamp: str = "") -> Figure:
+def draw_epochs(learning: pd.DataFrame, *, configurations: Sequence[str] = (), stamp: str = "") -> Figure:
     """Mean over runs of loss and accuracy per epoch, least to greatest run as a band; validation is dashed.
 
     ``learning`` is what ``by_epoch`` gives. More than six configurations: a small panel each, accuracy where there is

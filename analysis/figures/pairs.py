@@ -37,7 +37,7 @@ _TOGETHER = 6
 
 
 @styled
-def pairs(
+def draw_pairs(
     runs: pd.DataFrame,
     comparisons: Sequence[Comparison],
     *,

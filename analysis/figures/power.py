@@ -37,7 +37,7 @@ _TOGETHER = 4
 
 
 @styled
-def power(
+def draw_power(
     curve: pd.DataFrame,
     *,
     bin_s: float,

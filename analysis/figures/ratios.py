@@ -33,7 +33,7 @@ _TWO_LINES = 12
 
 
 @styled
-def ratios(comparisons: Sequence[Comparison], *, quantity: str = "energy", stamp: str = "") -> Figure:
+def draw_ratios(comparisons: Sequence[Comparison], *, quantity: str = "energy", stamp: str = "") -> Figure:
     """A forest plot: for each comparison the ratio with its interval, and below it the same with all runs.
 
     Takes 1 to n comparisons; of more than ``MOST`` those with the first one's baseline, or else the first ``MOST``.
@@ -58,7 +58,7 @@ def ratios(comparisons: Sequence[Comparison], *, quantity: str = "energy", stamp
 
 
 @styled
-def decomposition(comparisons: Sequence[Comparison], *, stamp: str = "") -> Figure:
+def draw_decomposition(comparisons: Sequence[Comparison], *, stamp: str = "") -> Figure:
     """Energy ratio = mean power ratio x duration ratio: three panels with one scale, one line a comparison."""
     chosen, note = _chosen([item for item in comparisons if item.power_ratio and item.duration_ratio])
     figure, axes, _ = _rows(chosen, 3)

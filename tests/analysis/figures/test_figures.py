@@ -10,13 +10,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.figures.accuracy import accuracy
-from analysis.figures.distribution import distribution
-from analysis.figures.drift import drift
-from analysis.figures.epochs import by_epoch, epochs
-from analysis.figures.pairs import pairs, within_block
-from analysis.figures.power import power
-from analysis.figures.ratios import MOST, decomposition, ratios
+from analysis.figures.accuracy import draw_accuracy
+from analysis.figures.distribution import draw_distribution
+from analysis.figures.drift import draw_drift
+from analysis.figures.epochs import by_epoch, draw_epochs
+from analysis.figures.pairs import draw_pairs, within_block
+from analysis.figures.power import draw_power
+from analysis.figures.ratios import MOST, draw_decomposition, draw_ratios
 from analysis.figures.style import DOUBLE_IN, PALETTE, SINGLE_IN, look, render, save
 
 SIZES = [
@@ -72,21 +72,21 @@ def draw(kind, names, runs, comparisons, groups):
     of_response = {"quantity": "energy of train: gpu0 + package-0", "configurations": names, "stamp": STAMP}
     match kind:
         case "distribution":
-            return distribution(runs, unit="J", **of_response)
+            return draw_distribution(runs, unit="J", **of_response)
         case "ratios":
-            return ratios(comparisons, quantity="energy of train: gpu0 + package-0", stamp=STAMP)
+            return draw_ratios(comparisons, quantity="energy of train: gpu0 + package-0", stamp=STAMP)
         case "decomposition":
-            return decomposition(comparisons, stamp=STAMP)
+            return draw_decomposition(comparisons, stamp=STAMP)
         case "accuracy":
-            return accuracy(runs, groups, unit="J", **of_response)
+            return draw_accuracy(runs, groups, unit="J", **of_response)
         case "pairs":
-            return pairs(runs, comparisons, unit="J", **of_response)
+            return draw_pairs(runs, comparisons, unit="J", **of_response)
         case "drift":
-            return drift(runs, **of_response)
+            return draw_drift(runs, **of_response)
         case "power":
-            return power(curve_of(names), bin_s=0.5, refresh_s=1.0, configurations=names, stamp=STAMP)
+            return draw_power(curve_of(names), bin_s=0.5, refresh_s=1.0, configurations=names, stamp=STAMP)
         case "epochs":
-            return epochs(by_epoch(phases_of(runs)), configurations=names, stamp=STAMP)
+            return draw_epochs(by_epoch(phases_of(runs)), configurations=names, stamp=STAMP)
     raise AssertionError(kind)
 
 
@@ -125,26 +125,26 @@ def test_every_axis_of_a_quantity_names_its_unit(made_up, compared, grouped):
 
 def test_the_band_is_called_pointwise_and_a_bin_below_the_refresh_is_said(made_up):
     names, _ = made_up(2, 3)
-    fine = power(curve_of(names), bin_s=0.5, refresh_s=1.0, configurations=names)
+    fine = draw_power(curve_of(names), bin_s=0.5, refresh_s=1.0, configurations=names)
     legend = [text.get_text() for text in fine.legends[0].get_texts()]
     assert any("pointwise" in text for text in legend)
     assert "float32 (n = 27 to 30)" in legend
     said = " ".join(text.get_text() for text in fine.texts).replace("\n", " ")
     assert "finer than the sensor's refresh (1 s)" in said
-    coarse = power(curve_of(names), bin_s=2.0, refresh_s=1.0, configurations=names)
+    coarse = draw_power(curve_of(names), bin_s=2.0, refresh_s=1.0, configurations=names)
     assert "finer" not in " ".join(text.get_text() for text in coarse.texts)
 
 
 def test_one_run_has_a_curve_but_no_band(made_up, flaws):
     names, _ = made_up(1, 1)
-    figure = power(curve_of(names, runs=1), bin_s=0.5, configurations=names)
+    figure = draw_power(curve_of(names, runs=1), bin_s=0.5, configurations=names)
     assert [] == flaws(figure)
     assert not any("pointwise 9" in text.get_text() for text in figure.legends[0].get_texts())
 
 
 def test_flagged_and_excluded_runs_have_shapes_of_their_own(made_up):
     names, runs = made_up(2, 6)
-    figure = distribution(runs, configurations=names)
+    figure = draw_distribution(runs, configurations=names)
     markers = {line.get_marker() for line in figure.axes[0].get_lines() if len(line.get_xdata())}
     assert {"o", "D", "x"} <= markers
     legend = {text.get_text() for text in figure.legends[0].get_texts()}
@@ -153,7 +153,7 @@ def test_flagged_and_excluded_runs_have_shapes_of_their_own(made_up):
 
 def test_fewer_than_five_runs_get_neither_violin_nor_box(made_up):
     names, runs = made_up(2, 3)
-    figure = distribution(runs, configurations=names)
+    figure = draw_distribution(runs, configurations=names)
     assert 0 == len(figure.axes[0].collections)
     assert any("No violin or box below 5 runs" in text.get_text().replace("\n", " ") for text in figure.texts)
 
@@ -161,7 +161,7 @@ def test_fewer_than_five_runs_get_neither_violin_nor_box(made_up):
 def test_an_excluded_run_far_away_does_not_press_the_others_together(made_up):
     names, runs = made_up(2, 6)
     runs.loc[runs.state == "excluded", "value"] = 3e6
-    figure = distribution(runs, configurations=names)
+    figure = draw_distribution(runs, configurations=names)
     assert figure.axes[0].get_ylim()[1] < 100
     assert any("1 excluded run far away" in text.get_text().replace("\n", " ") for text in figure.texts)
 
@@ -174,14 +174,14 @@ def test_a_comparison_without_a_ratio_keeps_its_line(made_up, compared):
     from analysis.findings import Estimate
 
     nothing = Estimate(None, "×", note="one run")
-    figure = ratios([replace(comparisons[0], ratio=nothing, ratio_all=nothing), *comparisons[1:]])
+    figure = draw_ratios([replace(comparisons[0], ratio=nothing, ratio_all=nothing), *comparisons[1:]])
     assert 5 == len(figure.axes[0].get_yticklabels())
     assert "cannot be told" in [text.get_text() for text in figure.axes[1].texts]
 
 
 def test_more_comparisons_than_a_page_holds_are_cut_and_that_is_said(made_up, compared):
     names, runs = made_up(60, 2)
-    figure = ratios(compared(names, runs))
+    figure = draw_ratios(compared(names, runs))
     assert MOST == len(figure.axes[0].get_yticklabels())
     assert any(f"{MOST} of 59 comparisons" in text.get_text().replace("\n", " ") for text in figure.texts)
 
@@ -213,12 +213,12 @@ def test_epochs_are_averaged_over_runs_and_what_is_no_number_is_passed_over():
 
 def test_the_same_figure_gives_the_same_bytes_without_a_date(made_up, tmp_path):
     names, runs = made_up(2, 6)
-    one, other = (render(distribution(runs, configurations=names)) for _ in range(2))
+    one, other = (render(draw_distribution(runs, configurations=names)) for _ in range(2))
     assert one == other
     assert {"svg", "pdf", "png"} == set(one)
     assert b"dc:date" not in one["svg"]
     assert b"CreationDate" not in one["pdf"]
-    paths = save(distribution(runs, configurations=names), tmp_path, "all")
+    paths = save(draw_distribution(runs, configurations=names), tmp_path, "all")
     assert one["pdf"] == paths["pdf"].read_bytes()
 
 
@@ -226,7 +226,7 @@ def test_a_name_is_text_whatever_it_holds(made_up):
     names, runs = made_up(2, 6)
     hostile = "--><script>alert(1)</script> $\\frac{ \x00 \x1b]0;x\x07 & 100 %"
     runs["configuration"] = runs.configuration.replace(names[0], hostile)
-    rendered = render(distribution(runs, configurations=[hostile, names[1]], stamp=hostile))
+    rendered = render(draw_distribution(runs, configurations=[hostile, names[1]], stamp=hostile))
     assert b"<script" not in rendered["svg"].replace(b"<!-- ", b"")
     assert b"\x00" not in rendered["svg"]
     assert re.search(rb"<!-- [^\n]*alert", rendered["svg"])
@@ -244,12 +244,21 @@ def test_the_users_own_matplotlib_settings_change_nothing(made_up):
     import matplotlib as mpl
 
     names, runs = made_up(2, 6)
-    before = render(distribution(runs, configurations=names))["png"]
+    before = render(draw_distribution(runs, configurations=names))["png"]
     with mpl.rc_context({"font.size": 30, "axes.facecolor": "black", "savefig.facecolor": "red"}):
-        assert before == render(distribution(runs, configurations=names))["png"]
+        assert before == render(draw_distribution(runs, configurations=names))["png"]
 
 
 def test_a_figure_needs_no_display_and_no_pyplot():
     code = "import sys, analysis.figures.distribution; print('matplotlib.pyplot' in sys.modules)"
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "False" == shown.stdout.strip()
+
+
+def test_every_figure_is_there_for_a_notebook():
+    from analysis import figures
+
+    assert all(callable(getattr(figures, name)) for name in figures.__all__)
+    assert set(figures.__all__) <= set(dir(figures))
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = figures.nothing
