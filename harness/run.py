@@ -26,7 +26,6 @@ import os
 import signal
 import time
 from collections.abc import Generator, Iterator, Mapping
-from pathlib import Path
 
 from harness.child import tail_of
 from harness.course import Course, quick_energy_J, record_of
@@ -36,24 +35,22 @@ from harness.gates import Decision, may_start
 from harness.instruments.instrument import StatusLine
 from harness.instruments.own import own_sampler
 from harness.instruments.sidecar import Sidecar
-from harness.keeping import Keeping, Kept
+from harness.keeping import Keeping
+from harness.launch import hook_fault, keep_hook, keep_workload
 from harness.marks import current_phase, find_window, read_marks
 from harness.order import RunOrder
 from harness.protocol_model import Cooldown, Hook
 from harness.record import (
-    EXIT_JSON,
     MARKS_JSONL,
-    MARKS_VARIABLE,
     PARTIAL,
     STDERR_LOG,
-    STDOUT_LOG,
     Cause,
     Level,
     Phase,
     Status,
     Verdict,
 )
-from harness.run_folder import SCRATCH, make, publish, set_aside
+from harness.run_folder import make, publish, set_aside
 from harness.sealing import Sealing
 from harness.stop import Stop
 from harness.watch import Watch
@@ -166,9 +163,7 @@ class _Attempt:
             }
             self.sidecar = Sidecar(own_sampler(self.partial, order.silence_s, orders), self.partial)
             self.watch.hear(self.sidecar.child, self.sidecar.listen)
-        marks = {MARKS_VARIABLE: str(self.marks_path)}
-        logs = (self.partial / STDOUT_LOG, self.partial / STDERR_LOG)
-        self.workload = self._keep("workload", order.command, order.timeout_s, marks, logs)
+        self.workload = keep_workload(order, self.partial)
         if self.sidecar is not None:
             yield from self.watch.until("start", self._sampler_records, lambda: READY_POLL_S)
             self.recording = True
@@ -309,38 +304,13 @@ class _Attempt:
     def _run_hook(self, name: str, hook: Hook, timeout_s: float) -> Generator[Event, None, str]:
         """Run a hook to its end; returns what went wrong, "" if nothing did."""
         yield StageStarted(self.run, name)
-        log = self.partial / f"{name}.log"
         with self._staged(name):
-            kept = self.hook = self._keep(name, hook.command, timeout_s, {}, (log, log))
-            self.watch.hear(kept.child, kept.listen)
-            kept.go()
-            yield from self.watch.until(name, kept.gone)
-            self.watch.forget(kept.child)
-        ending = kept.ending(self.order.grace_s + OVERDUE_S)
-        kept.close()
+            keeping = self.hook = keep_hook(self.order, self.partial, name, hook.command, timeout_s)
+            self.watch.hear(keeping.child, keeping.listen)
+            keeping.go()
+            yield from self.watch.until(name, keeping.gone)
+            self.watch.forget(keeping.child)
+        ending = keeping.ending(self.order.grace_s + OVERDUE_S)
+        keeping.close()
         self.hook = None
-        if ending.why == "exited" and ending.exit_code == 0:
-            return ""
-        how = {"timed_out": f"was ended at its limit of {timeout_s:g} s", "told": "was stopped"}.get(
-            ending.why, ending.launch_error or f"ended with exit code {ending.exit_code}, signal {ending.signal}"
-        )
-        return f"{name} hook: {how}. {tail_of(log, lines=1)}".rstrip()
-
-    def _keep(
-        self, name: str, command: tuple[str, ...], timeout_s: float, env: Mapping[str, str], logs: tuple[Path, Path]
-    ) -> Keeping:
-        is_workload = name == "workload"
-        return Keeping(
-            Kept(
-                folder=self.partial,
-                name=name,
-                command=command,
-                cwd=self.partial / SCRATCH,
-                stdout=logs[0],
-                stderr=logs[1],
-                env={**self.order.env, **env},
-                timeout_s=timeout_s,
-                grace_s=self.order.grace_s,
-                exit_file=self.partial / (EXIT_JSON if is_workload else f"{name}.{EXIT_JSON}"),
-            )
-        )
+        return hook_fault(keeping.kept, ending)
