@@ -10,7 +10,7 @@ import contextlib
 import os
 import select
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 LONGEST_BACKLOG_B = 1 << 20
@@ -23,12 +23,17 @@ KILL_WAIT_S = 5.0
 class Child:
     """One child process and the three descriptors by which it is held: control pipe, output pipe, pidfd."""
 
-    def __init__(self, command: Sequence[str], stderr: Path) -> None:
-        """Start it; standard error is appended to a file. Raises OSError when it cannot be started."""
+    def __init__(self, command: Sequence[str], stderr: Path, env: Mapping[str, str] | None = None) -> None:
+        """Start it; standard error is appended to a file, ``env`` added to our own. Raises OSError when it cannot be."""
         self._tail = b""
         with open(stderr, "ab") as errors:
             self._process = subprocess.Popen(
-                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, start_new_session=True
+                command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                start_new_session=True,
+                env={**os.environ, **(env or {})},
             )
         assert self._process.stdin is not None
         assert self._process.stdout is not None

@@ -12,13 +12,18 @@ from harness.errors import RunFault
 from harness.record import SAMPLES_CSV, Phase
 
 
+ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+"""NumPy would start a thread for every core when it is imported, and need none."""
+
+
 class Sealing:
     """The child that seals one run folder: started while the sampler still ends, so that its imports cost no time."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.stderr = folder / "seal.stderr.log"
-        self.child = Child((sys.executable, "-P", "-m", "harness.seal", str(folder), "--wait"), self.stderr)
+        command = (sys.executable, "-P", "-m", "harness.seal", str(folder), "--wait")
+        self.child = Child(command, self.stderr, ONE_THREAD)
         self._lines: list[bytes] = []
 
     def go(self, window: Phase | None, launched_ns: int | None) -> None:
