@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import resource
+import select
 import signal
 import subprocess
 import sys
@@ -155,6 +156,12 @@ def test_a_pipe_that_nobody_reads_stops_nothing(sampler):
     running = sampler(stdout=writing).ready()
     count = len(running.rows())
     running.until(lambda: len(running.rows()) > count + 40, "more rows")
+    os.set_blocking(reading, False)
+    with contextlib.suppress(BlockingIOError):
+        while os.read(reading, 1 << 16):
+            pass
+    assert [reading] == select.select([reading], [], [], 20)[0]  # taken again, they come again
+    assert b"t_ns" in os.read(reading, 4096)
     *_, end = running.stop()
     assert (0, "ended") == (running.process.returncode, end["state"])
     os.close(reading)

@@ -185,8 +185,8 @@ def test_a_step_just_after_a_drain_loses_no_row(opened, by_s):
     readings += sensor.read(clock.t_ns)
     clock.step(by_s)
     readings += sensor.read(clock.t_ns)
-    for _ in range(6):
-        clock.sleep(0.7)
+    for _ in range(4):
+        clock.sleep(1.25)
         readings += sensor.read(clock.t_ns)
     readings += sensor.finish(clock.t_ns)
     trace = series(readings, "gpu0.power_W")
