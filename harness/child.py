@@ -24,7 +24,7 @@ class Child:
     """One child process and the three descriptors by which it is held: control pipe, output pipe, pidfd."""
 
     def __init__(self, command: Sequence[str], stderr: Path, env: Mapping[str, str] | None = None) -> None:
-        """Start it; standard error is appended to a file, ``env`` added to our own. Raises OSError when it cannot be."""
+        """Start it; standard error is appended to a file, ``env`` added to our own. Raises OSError if it cannot."""
         self._tail = b""
         with open(stderr, "ab") as errors:
             self._process = subprocess.Popen(

@@ -11,7 +11,6 @@ from harness.child import Child, tail_of
 from harness.errors import RunFault
 from harness.record import SAMPLES_CSV, Phase
 
-
 ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
 """NumPy would start a thread for every core when it is imported, and need none."""
 

@@ -16,6 +16,7 @@ import pytest
 
 from harness.errors import RunFault, SensorMissing
 from harness.events import RunSettled, RunStarted, StageStarted, Tick, Trouble
+from harness.instruments import own
 from harness.process_tree import processes as all_processes
 from harness.protocol_model import Cooldown, Hook
 from harness.record import RunName, RunRecord, read_json
@@ -289,6 +290,19 @@ def test_a_channel_that_the_first_run_had_and_this_one_has_not_makes_it_invalid(
 def test_without_sensors_no_sampler_is_started(order, settle):
     last = settle(order(sensors={}))
     assert ("completed", 0, ()) == (last.record.status, last.record.rows, last.record.channels)
+
+
+def test_our_own_sampler_records_a_run_as_the_fake_one_does(order, settle, python, monkeypatch):
+    monkeypatch.setattr(own, "COMMAND", (sys.executable, "-P", "-m", "harness.instruments.sampler"))
+    settings = {"interval_ms": 20.0, "domains": ["gpu0"], "idle_W": 60.0, "load_W": 250.0}
+    last = settle(order(python(TRAIN), window="train", sensors={"simulated": settings}, baseline_s=0.2))
+    assert ("completed", "valid", {}) == (last.record.status, last.record.validity, verdicts(last.record))
+    assert "gpu0.power_W" in [channel.name for channel in last.record.channels]
+    assert last.record.sampler.cpu_s > 0
+    assert len(last.record.clock) >= 2
+    assert last.energy_J > 0
+    assert last.record.start_temperature_C["gpu0"] > 0
+    assert pq.read_table(last.path / "samples.parquet").num_rows == last.record.rows > 5
 
 
 # -- instruments that fail --------------------------------------------------------------------------------------------
