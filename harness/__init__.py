@@ -10,6 +10,8 @@ replicate      the how-manieth run of its configuration a slot is (equals the bl
 slot           a place in the plan: block, position, configuration, seed
 attempt        one execution of a slot
 run            the record of an attempt (*run* is the noun; *execute* and *start* are the verbs)
+run order      everything that one attempt needs to know, every placeholder filled in
+course         what happened in one attempt, noted down while it goes on; its record is made of it
 phase          a named stretch of a run (setup, train, epoch 3, evaluate)
 mark           a line that a workload leaves in ``marks.jsonl``: a phase begins or ends, or a result
 window         the phase whose energy is compared

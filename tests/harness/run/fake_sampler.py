@@ -54,7 +54,7 @@ if wish.get("refuse"):
 if wish.get("never_ready"):
     time.sleep(60)
 temperatures_C = wish.get("temperatures_C", [40.0])
-rows, begin_s, next_status_s = 0, time.monotonic(), 0.0
+rows, begin_s, next_status_s, marked_s = 0, time.monotonic(), 0.0, None
 
 
 def temperature_C(now_s):
@@ -68,8 +68,9 @@ time.sleep(wish.get("late_words_s", 0))
 with open(folder / "samples.csv", "w", buffering=1) as samples, open(folder / "clocks.csv", "w", buffering=1) as clocks:
     while not select.select([0], [], [], period_s)[0]:
         now_s = time.monotonic()
-        silent = (folder / "marks.jsonl").stat().st_size and wish.get("silent_after_marks")
-        if not silent and not wish.get("gap_s", 0) > now_s - begin_s - 0.2 > 0:
+        marked_s = marked_s or (now_s if (folder / "marks.jsonl").stat().st_size else None)
+        silent = marked_s and wish.get("silent_after_marks")
+        if not silent and not (marked_s and now_s - marked_s < wish.get("gap_s", 0)):
             t_ns, degrees = time.monotonic_ns(), temperature_C(now_s)
             samples.write(f"{t_ns},gpu0.power_W,100.0\n{t_ns},gpu0.temperature_C,{degrees}\n")
             rows += 2

@@ -1,5 +1,6 @@
 """One attempt, end to end, with real processes and a fake sampler: what stands on disk afterwards."""
 
+import gc
 import json
 import os
 import signal
@@ -75,12 +76,17 @@ def children_of_this_process():
     return [pid for pid, parent, _ in all_processes() if parent == os.getpid()]
 
 
+def open_descriptors():
+    gc.collect()
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
 @pytest.fixture(autouse=True)
 def nothing_is_left(processes):
-    before = children_of_this_process()
+    before = children_of_this_process(), open_descriptors()
     yield
     assert [] == processes.pids()
-    assert before == children_of_this_process()
+    assert before == (children_of_this_process(), open_descriptors())
 
 
 def test_a_settled_run_holds_its_record_samples_marks_and_output(order, settle, python):
@@ -340,8 +346,10 @@ def test_a_sampler_lost_in_the_cool_down_lets_no_workload_start(order, stop):
     assert not (last.path / "stdout.log").exists()
 
 
-def test_a_gap_in_the_window_makes_a_run_invalid(order, settle, python):
-    record = settle(order(python("time.sleep(1.8)"), sensors={"fake": {"gap_s": 1.3}})).record
+def test_a_gap_in_the_window_makes_a_run_invalid(order, settle, python, monkeypatch):
+    monkeypatch.setattr("harness.coverage.GAP_FLOOR_S", 0.1)
+    code = "mark(mark='begin', phase='train'); time.sleep(0.6)"
+    record = settle(order(python(code), sensors={"fake": {"gap_s": 0.4}})).record
     assert ("completed", "invalid") == (record.status, record.validity)
     assert "gap" in verdicts(record)
 
