@@ -31,8 +31,19 @@ def wrapped(text: str, width: int, lines: int) -> str:
         length = width * lines
         while len(pieces) > lines:
             length -= 1
-            pieces = _broken(shortened(text, length), width)
+            pieces = _broken(_shortened_parts(text, length), width)
     return "\n".join(piece.strip() for piece in pieces)
+
+
+def _shortened_parts(text: str, length: int) -> str:
+    """``text`` in at most ``length`` characters, taken from the longest of its parts between commas, part by part."""
+    parts = text.split(",")
+    if length < 4 * len(parts):
+        return shortened(text, length)
+    limits = [len(part) for part in parts]
+    while sum(limits) + len(parts) - 1 > length:
+        limits[limits.index(max(limits))] -= 1
+    return ",".join(shortened(part, limit) for part, limit in zip(parts, limits, strict=True))
 
 
 def _broken(text: str, width: int) -> list[str]:
@@ -50,13 +61,16 @@ def _broken(text: str, width: int) -> list[str]:
 def labels(names: Iterable[str], *, width: int = 24, lines: int = 2) -> Mapping[str, str]:
     """A label for each name, all different: visible, wrapped, and numbered where shortening made two the same.
 
-    Where one of them is too long, the parts between commas that all names share are left out of every label.
+    Where one of them is too long, the parts between commas that all names share are left out of every label, and where
+    that is not enough, the names of the factors ("width=") that stand in the same places in all of them.
     """
     given: dict[str, str] = {}
     taken: set[str] = set()
     clean = {name: visible(name) or "(empty)" for name in dict.fromkeys(names)}
     if any(len(_broken(text, width)) > lines for text in clean.values()):
         clean = _without_shared(clean)
+    if any(len(_broken(text, width)) > lines for text in clean.values()):
+        clean = _without_factors(clean)
     for name, text in clean.items():
         label = wrapped(text, width, lines)
         number = 2
@@ -75,3 +89,11 @@ def _without_shared(names: Mapping[str, str]) -> dict[str, str]:
         return dict(names)
     kept = [place for place in range(counts.pop()) if len({part[place] for part in parts.values()}) > 1]
     return {name: ",".join(part[place] for place in kept) or names[name] for name, part in parts.items()}
+
+
+def _without_factors(names: Mapping[str, str]) -> dict[str, str]:
+    parts = {name: [part.partition("=") for part in text.split(",")] for name, text in names.items()}
+    heads = {tuple(head for head, _, _ in part) for part in parts.values()}
+    if len(heads) != 1 or any(not separator or not level for part in parts.values() for _, separator, level in part):
+        return dict(names)
+    return {name: ",".join(level for _, _, level in part) for name, part in parts.items()}

@@ -227,7 +227,9 @@ def characters_per_inch(size_pt: float) -> float:
 
 def fitted(text: str, inches: float) -> str:
     """The name of an axis, in lines that are not longer than the axis."""
-    return textwrap.fill(visible(text), max(8, int(inches * characters_per_inch(FONT_PT))))
+    words, _, unit = visible(text).rpartition(" ")
+    bound = f"{words}\N{NO-BREAK SPACE}{unit}" if words else unit  # a unit does not stand alone on a line
+    return textwrap.fill(bound, max(8, int(inches * characters_per_inch(FONT_PT))))
 
 
 def small_panels(names: Sequence[str]) -> tuple[Figure, list[Axes]]:

@@ -38,3 +38,17 @@ def test_parts_that_all_long_names_share_are_left_out():
 
 def test_an_empty_name_is_said_to_be_empty():
     assert {"": "(empty)"} == labels([""])
+
+
+def test_every_factor_keeps_a_piece_of_its_level():
+    names = [
+        f"model={model},runtime={runtime},batch={batch}"
+        for model in ("efficientnet_b3", "mobilenet_v3_large")
+        for runtime in ("pytorch-float32", "pytorch-float16")
+        for batch in (1, 32)
+    ]
+    shown = labels(names, width=24, lines=1)
+    assert "effic…t_b3,pytor…at32,1" == shown[names[0]]
+    assert 8 == len(set(shown.values()))
+    assert not any("(" in label for label in shown.values())
+    assert "model=efficientnet_b3,\nruntime=pytorch-float32," in labels(names, width=26, lines=3)[names[0]]
