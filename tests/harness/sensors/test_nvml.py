@@ -9,6 +9,7 @@ from harness.errors import SensorMissing
 from harness.joules import Series, counter_ratio, window_energy
 from harness.record import Kind
 from harness.sensors.nvml import open_sensor
+from harness.sensors.nvml_card import number
 from harness.sensors.sensor import Site
 
 MS = 1_000_000
@@ -418,6 +419,14 @@ def test_opening_many_cards_loses_no_row_of_the_first(fake, site):
     assert clock.t_ns - opened_ns > 3 * S
     assert {20 * MS} == set(np.diff(trace.t_ns).tolist())
     assert trace.t_ns[0] <= opened_ns + 20 * MS
+
+
+@pytest.mark.parametrize(("member", "kind", "value"), [("uiVal", 1, 687_123), ("ullVal", 3, 2**40), ("siVal", 5, -3)])
+def test_values_of_the_real_package_are_read_by_their_type(member, kind, value):
+    pynvml = pytest.importorskip("pynvml")
+    union = pynvml.c_nvmlValue_t()
+    setattr(union, member, value)
+    assert value == number(kind, union)
 
 
 def test_closing_lets_the_driver_go(fake, site):
