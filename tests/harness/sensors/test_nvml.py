@@ -278,8 +278,8 @@ def test_what_a_card_does_not_have_is_no_channel(opened, fake):
         card.fails["limit"] = fake.NVMLError_NotSupported()
         card.fails["reasons"] = fake.NVMLError_FunctionNotFound()
         card.fails["counter"] = fake.NVMLError_NotSupported()
-        for number in (82, 269):
-            card.fails[number] = True
+        for field in (82, 269):
+            card.fails[field] = True
 
     sensor, _, clock = opened(prepare=prepare)
     names = {channel.name for channel in sensor.channels}
