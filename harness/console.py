@@ -77,15 +77,21 @@ class Console:
         if live is not None:
             with contextlib.suppress(OSError):
                 live.stop()
+        left = self._stream
         try:
             log = NightFolder(self.view.folder).console_log
             self._stream = open(log, "a", encoding="utf-8", buffering=1)  # noqa: SIM115 -- open until the process ends
         except OSError:
             self._stream = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 -- nowhere left to complain
+        nowhere = os.open(os.devnull, os.O_WRONLY)
         for descriptor in (1, 2):
             with contextlib.suppress(OSError):
                 if os.isatty(descriptor) or _broken(descriptor):
+                    os.dup2(nowhere, descriptor)
+                    with contextlib.suppress(OSError):
+                        left.flush()  # what the terminal never took does not belong into the log, colours and all
                     os.dup2(self._stream.fileno(), descriptor)
+        os.close(nowhere)
 
     def close(self) -> None:
         """End the display; what it showed last stays on the terminal."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import os
 import pty
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -248,3 +250,27 @@ def test_output_moves_to_the_log_when_told(events: list[Event], terminal: tuple[
         console.show(event)
     assert "" == seen(master)
     assert "nightwatt report there" in (tmp_path / "console.log").read_text()
+
+
+def test_what_a_terminal_never_took_does_not_reach_the_log(tmp_path: Path) -> None:
+    """In a process of its own, because descriptors 1 and 2 are moved."""
+    code = (
+        "import sys; sys.stdin.read()\n"  # until the terminal has gone
+        "from harness.console import Console; from harness.events import NightStarted; from pathlib import Path\n"
+        "console = Console(sys.stderr)\n"
+        "try: print('half a drawing', file=sys.stderr, flush=True)\n"
+        "except OSError: pass\n"
+        f"console.show(NightStarted(Path({str(tmp_path)!r}), 'Which?', 4, 0, resumed=False, rehearsal=False))\n"
+    )
+    outer, inner = pty.openpty()
+    buffered = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    child = subprocess.Popen(
+        [sys.executable, "-c", code], env=buffered, stdin=subprocess.PIPE, stdout=inner, stderr=inner
+    )
+    os.close(inner)
+    os.close(outer)
+    child.communicate(timeout=60)
+    assert 0 == child.returncode
+    told = (tmp_path / "console.log").read_text()
+    assert "Which?" in told
+    assert "half a drawing" not in told
