@@ -26,14 +26,16 @@ Schema history
 from __future__ import annotations
 
 import enum
-import json
-import math
-import os
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
+
+from harness.json_files import encode as encode
+from harness.json_files import number as number
+from harness.json_files import read_json as read_json
+from harness.json_files import write_json as write_json
 
 SCHEMA = 1
 
@@ -405,39 +407,3 @@ class NightFolder:
             return {}
         named = ((RunName.parse(path.name), path) for path in sorted(self.runs.iterdir()))
         return {name: path for name, path in named if name is not None and (path / RUN_JSON).is_file()}
-
-
-def encode(value: Any) -> Any:
-    """``value`` with each float that is not finite replaced by its name, through mappings and sequences."""
-    if isinstance(value, float) and not math.isfinite(value):
-        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
-    if isinstance(value, Mapping):
-        return {str(key): encode(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [encode(item) for item in value]
-    return value
-
-
-def number(value: Any) -> float | None:
-    """A metric as a float (the names of not finite floats understood), or None where it is no number."""
-    if isinstance(value, bool) or value is None:
-        return None
-    if isinstance(value, int | float):
-        return float(value)
-    return float(value) if value in ("NaN", "Infinity", "-Infinity") else None
-
-
-def read_json(path: Path) -> Any:
-    """The content of a JSON file; raises OSError or ValueError."""
-    return json.loads(path.read_bytes())
-
-
-def write_json(path: Path, value: Any) -> None:
-    """Write ``value`` so that ``path`` holds either the old content or all of the new: aside, fsync, rename."""
-    aside = path.with_name(path.name + ".aside")
-    with open(aside, "w", encoding="utf-8") as file:
-        json.dump(encode(value), file, indent=1, ensure_ascii=False, allow_nan=False)
-        file.write("\n")
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(aside, path)
