@@ -55,7 +55,9 @@ def draw_distribution(
     """
     rows = runs[np.isfinite(runs["value"].to_numpy(dtype=float))]
     names = order_of(rows, configurations)
-    factor, shown_unit = scale(rows["value"], unit)
+    drawn, outside = within_reach(rows)
+    factor, shown_unit = scale(drawn["value"], unit)
+    drawn = drawn.assign(value=drawn["value"] / factor)
     width_in = SINGLE_IN if len(names) <= 3 else DOUBLE_IN
     width = int((width_in - 0.7) / max(1, len(names)) * characters_per_inch(FONT_PT - 1))
     standing = len(names) <= _STANDING and max(map(len, names), default=0) <= 2.4 * width
@@ -66,7 +68,6 @@ def draw_distribution(
     if few:
         notes.append(f"No violin or box below {FEWEST} runs.")
     notes.append("The axis does not begin at zero.")
-    drawn, outside = within_reach(rows.assign(value=rows["value"] / factor))
     if outside:
         notes.append(f"{outside} far away drawn at the edge.")
     if standing:

@@ -62,10 +62,8 @@ def draw_pairs(
     upper = panels[0] if panels else figure.add_subplot()
     factor, shown_unit = scale(rows["value"], unit)
     of = looks(names)
-    for _, block in rows.groupby("block"):
-        values = block["value"] / factor
-        at = float(block["block"].iloc[0])
-        upper.plot([at, at], [values.min(), values.max()], color=FAINT, lw=0.6, zorder=1)
+    span = rows.groupby("block")["value"].agg(["min", "max"]) / factor
+    upper.vlines(span.index, span["min"], span["max"], color=FAINT, lw=0.6, zorder=1)
     for name in names:
         for state in ("headline", "outlier"):
             mine = rows[(rows["configuration"] == name) & (rows["state"] == state)]

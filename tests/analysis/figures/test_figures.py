@@ -162,6 +162,7 @@ def test_an_excluded_run_far_away_does_not_press_the_others_together(made_up):
     names, runs = made_up(2, 6)
     runs.loc[runs.state == "excluded", "value"] = 3e6
     figure = draw_distribution(runs, configurations=names)
+    assert "energy, kJ" == figure.axes[0].get_ylabel().replace("\xa0", " ")
     assert figure.axes[0].get_ylim()[1] < 100
     assert any("1 excluded run far away" in text.get_text().replace("\n", " ") for text in figure.texts)
 
