@@ -8,6 +8,8 @@ other, and a rank test on them would count each twice.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pandas as pd
 
@@ -41,7 +43,7 @@ def drift(runs: pd.DataFrame, everything: pd.DataFrame, *, response: str, blocke
             theil_sen("duration against run order", _relative(there, "duration_s"), order, "1/run", level, size=1)
         )
     for column in [name for name in there.columns if str(name).startswith("start_temperature_C.")]:
-        warm = there[there[column].notna()]
+        warm = there[there[column].abs() < math.inf]
         domain = str(column).removeprefix("start_temperature_C.")
         if len(warm) < 3:
             continue

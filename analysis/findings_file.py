@@ -6,7 +6,9 @@ Floats are rounded to 12 significant digits, the last that two machines agree on
 
 from __future__ import annotations
 
+import json
 import math
+import os
 import types
 import typing
 from collections.abc import Mapping
@@ -16,7 +18,7 @@ from typing import Any
 
 from analysis.findings import Findings
 from harness.errors import NightFolderError
-from harness.record import read_json, write_json
+from harness.record import read_json
 
 SCHEMA = 1
 """1: first."""
@@ -24,9 +26,18 @@ DIGITS = 12
 FILE = "findings.json"
 
 
+def findings_bytes(findings: Findings) -> bytes:
+    """The content of findings.json; a lone surrogate of a foreign name becomes the escape that JSON has for it."""
+    body = {"schema": SCHEMA, **to_json(findings)}
+    text = json.dumps(body, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    return text.encode("utf-8", "backslashreplace")
+
+
 def write_findings(path: Path, findings: Findings) -> None:
     """Write ``findings`` to the file ``path``, whole or not at all."""
-    write_json(path, {"schema": SCHEMA, **to_json(findings)})
+    aside = path.with_name(path.name + ".aside")
+    aside.write_bytes(findings_bytes(findings))
+    os.replace(aside, path)
 
 
 def read_findings(path: Path) -> Findings:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from analysis.findings import Estimate, Group
+from analysis.response import LARGEST
 from analysis.statistics.describe import describe, mean
 from analysis.statistics.normality import shapiro
 
@@ -45,11 +48,17 @@ def _group(runs: pd.DataFrame, name: str, unit: str, level: float, metrics: Sequ
         metrics={
             metric: _mean(usable, f"metric.{metric}", "", level)
             for metric in metrics
-            if usable[f"metric.{metric}"].notna().any()
+            if _finite(usable, f"metric.{metric}").size
         },
         normality=shapiro(values),
     )
 
 
 def _mean(runs: pd.DataFrame, column: str, unit: str, level: float) -> Estimate:
-    return mean(runs[column].dropna().to_numpy(dtype=float), unit, level)
+    return mean(_finite(runs, column), unit, level)
+
+
+def _finite(runs: pd.DataFrame, column: str) -> NDArray[np.float64]:
+    """The numbers of a column that can be squared and summed; a loss that ran away is no mean."""
+    numbers: NDArray[np.float64] = runs[column].to_numpy(dtype=float)
+    return numbers[np.abs(numbers) < LARGEST]

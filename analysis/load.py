@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.frames import phases_frame, runs_frame
+from analysis.run_checks import checked_record, is_slot
 from harness.errors import NightFolderError, UsageError
 from harness.protocol import Protocol, from_json
 from harness.record import (
@@ -33,11 +34,8 @@ from harness.record import (
     SCHEMA,
     Channel,
     NightFolder,
-    Phase,
     RunName,
     RunRecord,
-    number,
-    read_json,
 )
 
 if TYPE_CHECKING:
@@ -156,13 +154,28 @@ def load(path: str | Path) -> Night:
     _check_schema(plan, str(folder.plan))
     protocol = _protocol(plan, folder.plan)
     host = _json_object(folder.host) if folder.host.is_file() else {}
-    records, paths, damage = _read_runs(folder, {item["name"] for item in plan["configurations"]})
+    records, paths, damage = _read_runs(folder, {item["name"]: item["levels"] for item in plan["configurations"]})
     return Night(folder.root, plan, protocol, host, records, damage, paths)
+
+
+def _read(path: Path) -> Any:
+    """A JSON file; lone surrogates (half of a character, which no frame can hold) become the replacement character."""
+    content = path.read_bytes()
+    body = json.loads(content)
+    return _without_surrogates(body) if b"\\ud" in content.lower() else body
+
+
+def _without_surrogates(body: Any) -> Any:
+    if isinstance(body, str):
+        return body.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(body, dict):
+        return {_without_surrogates(key): _without_surrogates(item) for key, item in body.items()}
+    return [_without_surrogates(item) for item in body] if isinstance(body, list) else body
 
 
 def _json_object(path: Path) -> dict[str, Any]:
     try:
-        body = read_json(path)
+        body = _read(path)
     except (OSError, ValueError) as error:
         raise NightFolderError(f"{path.name} cannot be read: {error}", where=str(path), remedy=REMEDY_NIGHT) from error
     if not isinstance(body, dict):
@@ -187,9 +200,11 @@ def _check_schema(body: Mapping[str, Any], where: str) -> None:
 def _protocol(plan: Mapping[str, Any], path: Path) -> Protocol:
     try:
         names = [item["name"] for item in plan["configurations"]]
-        if not all(isinstance(item["levels"], dict) for item in plan["configurations"]) or len(set(names)) < len(names):
+        if not all(isinstance(item["levels"], dict) for item in plan["configurations"]) or not 0 < len(names) == len(
+            set(names)
+        ):
             raise ValueError("its configurations are not what they should be")
-        if not isinstance(plan["order"], str) or not isinstance(plan["slots"], list):
+        if not isinstance(plan["order"], str) or not all(map(is_slot, plan["slots"])):
             raise TypeError("its order or its slots are not what they should be")
         return from_json(plan["protocol"])
     except (KeyError, TypeError, ValueError, UsageError) as error:
@@ -200,7 +215,7 @@ def _protocol(plan: Mapping[str, Any], path: Path) -> Protocol:
 
 
 def _read_runs(
-    folder: NightFolder, configurations: set[str]
+    folder: NightFolder, levels: Mapping[str, Any]
 ) -> tuple[dict[str, RunRecord], dict[str, Path], tuple[Damage, ...]]:
     found: list[tuple[RunRecord, str, Path]] = []
     damage: list[Damage] = []
@@ -213,13 +228,13 @@ def _read_runs(
         try:
             if path.is_symlink() or (path / RUN_JSON).is_symlink() or (path / SAMPLES_PARQUET).is_symlink():
                 raise ValueError("it is, or holds, a link to somewhere else")
-            body = read_json(path / RUN_JSON)
+            body = _read(path / RUN_JSON)
             if not isinstance(body, dict):
                 raise TypeError("its run.json is no JSON object")
             if "schema" not in body:
                 raise KeyError("schema")
             _check_schema(body, f"{path / RUN_JSON}")
-            found.append((_record(body, name, configurations), path.name, path))
+            found.append((checked_record(body, name, levels), path.name, path))
         except KeyError as error:
             damage.append(Damage(entry, f"its run.json has no {error}"))
         except json.JSONDecodeError as error:
@@ -229,36 +244,6 @@ def _read_runs(
     found.sort(key=lambda item: (item[0].started_realtime_ns, item[0].block, item[0].position, item[0].attempt))
     records = {name: record for record, name, _ in found}
     return records, {name: path for _, name, path in found}, tuple(damage)
-
-
-def _record(body: Mapping[str, Any], name: RunName, configurations: set[str]) -> RunRecord:
-    """The record of a run.json, its types checked; raises KeyError, TypeError or ValueError where it is not one."""
-    record = RunRecord.from_json(body)
-    whole = ("block", "position", "replicate", "attempt", "started_ns", "ended_ns", "started_realtime_ns", "rows")
-    for key in whole:
-        if type(getattr(record, key)) is not int:
-            raise TypeError(f"its run.json is damaged: {key} is no whole number")
-    for key in ("launched_ns", "exited_ns", "exit_code"):
-        if type(getattr(record, key)) not in (int, type(None)):
-            raise TypeError(f"its run.json is damaged: {key} is no whole number")
-    if record.gap_s is not None and number(record.gap_s) is None:
-        raise TypeError("its run.json is damaged: gap_s is no number")
-    for key in ("levels", "metrics", "sensors", "start_temperature_C"):
-        if not isinstance(getattr(record, key), dict):
-            raise TypeError(f"its run.json is damaged: {key} is no table")
-    for phase in (*record.stages, *record.phases, *([record.window] if record.window else ())):
-        if not _is_phase(phase):
-            raise ValueError(f"its run.json is damaged: {phase.name!r} is no phase")
-    if (record.block, record.position, record.attempt) != (name.block, name.position, name.attempt):
-        raise ValueError(f"its run.json is that of another run, {record.slot} attempt {record.attempt}")
-    if record.configuration not in configurations:
-        raise ValueError(f"its configuration {record.configuration!r} is not in the plan")
-    return record
-
-
-def _is_phase(phase: Phase) -> bool:
-    edges = type(phase.begin_ns) is int and type(phase.end_ns) is int and phase.begin_ns <= phase.end_ns
-    return isinstance(phase.name, str) and edges and isinstance(phase.metrics, dict)
 
 
 def _read_samples(path: Path, channels: Iterable[Channel]) -> dict[str, Series]:

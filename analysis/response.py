@@ -13,6 +13,8 @@ from analysis.energy import Measured, total
 from analysis.load import Night
 
 ENERGY, NET, DURATION, POWER = "energy", "net energy", "duration", "mean power"
+LARGEST = 1e100
+"""A number beyond this ran away: it can neither be squared nor compared."""
 _DERIVED = {"net_energy": NET, "power": POWER, "mean_power": POWER}
 """Other ways in which a protocol may write a response that is not a workload's metric."""
 
@@ -58,7 +60,8 @@ def responses(night: Night, measured: Measured, choice: Choice) -> dict[str, Res
         bound = sums.uncertainty_J if name == ENERGY else None
         reasons = why if name != NET else _no_baseline(why, sums.net_J)
         label = f"{name} of {window}{': ' + added if added else ''}"
-        found[name] = Response(name, label, unit, sums[column], reasons, choice.domains, choice.quality, bound)
+        values = sums[column].where(sums[column].abs() < LARGEST)
+        found[name] = Response(name, label, unit, values, reasons, choice.domains, choice.quality, bound)
     missing = sums.duration_s.isna().items()
     unknown = {str(run): "its window is not known" if is_missing else "" for run, is_missing in missing}
     found[DURATION] = Response(DURATION, f"duration of {window}", "s", sums.duration_s, unknown)
@@ -75,7 +78,7 @@ def metric(runs: pd.DataFrame, name: str) -> Response:
     values = runs[column] if column in runs and pd.api.types.is_float_dtype(runs[column]) else None
     if values is None:
         values = pd.Series(math.nan, index=runs.index, dtype=float)
-    values = values.where(values.abs() < math.inf)
+    values = values.where(values.abs() < LARGEST)
     why = {str(run): "" if there else f"it reported no {name}" for run, there in values.notna().items()}
     return Response(name, name, unit_of(name), values, why)
 

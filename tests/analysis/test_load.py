@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import random
 import re
 from pathlib import Path
 
@@ -11,7 +13,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from analysis.findings_file import findings_bytes
 from analysis.load import load
+from analysis.study import study
 from harness.errors import NightFolderError
 
 
@@ -160,6 +164,10 @@ def test_a_damaged_run_json_is_named_and_the_rest_of_the_night_is_read(simulate,
         {"exit_code": "0"},
         {"gap_s": "soon"},
         {"channels": [{"name": "x"}]},
+        {"levels": {"arm": "another"}},
+        {"seed": 10**30},
+        {"exited_ns": 1},
+        {"verdicts": [{"name": 3, "cause": "outcome", "level": "warning"}]},
     ],
 )
 def test_a_run_json_of_wrong_types_or_of_another_run_is_left_out_and_named(simulate, changes):
@@ -168,6 +176,36 @@ def test_a_run_json_of_wrong_types_or_of_another_run_is_left_out_and_named(simul
     night = load(made.path)
     assert [f"runs/{made.folder('b02-1').name}"] == [damage.entry for damage in night.damage]
     assert 3 == len(night.runs)
+
+
+JUNK = [None, True, -1, 10**30, 1.5, "", "NaN", "Infinity", [], {}, [1], {"a": 1}, "\ud800", "../../x", -1e308]
+
+
+def places(body, path=()):
+    """The path of every value in a JSON document."""
+    for key, value in body.items() if isinstance(body, dict) else enumerate(body) if isinstance(body, list) else ():
+        yield (*path, key)
+        yield from places(value, (*path, key))
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("name", ["run.json", "plan.json", "host.json"])
+def test_whatever_stands_in_a_night_s_files_the_answer_is_findings_or_one_clear_refusal(simulate, name):
+    made = simulate(blocks=2, epochs=1, train_s=2.0)
+    path = made.folder("b01-1") / name if name == "run.json" else made.path / name
+    whole = path.read_text()
+    draw = random.Random(7)
+    everywhere = list(places(json.loads(whole)))
+    for _ in range(25):
+        body = json.loads(whole)
+        *way, last = draw.choice(everywhere)
+        inner = body
+        for key in way:
+            inner = inner[key]
+        inner[last] = draw.choice(JUNK)
+        path.write_text(json.dumps(body))
+        with contextlib.suppress(NightFolderError):
+            findings_bytes(study(load(made.path)))
 
 
 def test_foreign_partial_and_interrupted_entries_are_passed_over(simulate):
@@ -221,6 +259,14 @@ def test_a_protocol_inside_the_plan_that_is_none_is_refused(simulate):
     rewrite(made.path / "plan.json", protocol={"title": 3})
     with pytest.raises(NightFolderError, match="damaged or foreign"):
         load(made.path)
+
+
+def test_half_a_character_in_a_name_becomes_the_replacement_character(simulate):
+    made = simulate(blocks=1)
+    rewrite(made.folder("b01-1") / "run.json", reason="half \ud800 of one", metrics={"\ud800": 1.0})
+    runs = load(made.path).runs
+    assert "half \ufffd of one" in runs.reason.tolist()
+    assert "metric.\ufffd" in runs.columns
 
 
 def test_a_night_without_any_run_has_empty_frames_with_their_columns(simulate_once):

@@ -22,7 +22,10 @@ from analysis.study import study
 
 NOISE, DRIFT = 0.006, 0.04
 SHAPES = {"none": lambda t: 0 * t, "linear": lambda t: DRIFT * t, "sqrt": lambda t: DRIFT * np.sqrt(t)}
-AMOUNTS = [pytest.param(400, id="fast"), pytest.param(20_000, id="many", marks=pytest.mark.slow)]
+AMOUNTS = [
+    pytest.param(400, id="fast"),
+    pytest.param(20_000, id="many", marks=[pytest.mark.slow, pytest.mark.timeout(900)]),
+]
 
 
 def nights(amount, order, shape, *, blocks=10, effect=0.0, seed=1, sides=2, noise=(), carry=0.0):
@@ -157,10 +160,12 @@ def test_holm_keeps_the_false_alarms_of_a_whole_family(amount, monkeypatch):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1200)
 def test_whole_nights_on_disk_that_compare_a_thing_with_itself_are_told_apart_as_often_as_alpha(simulate):
     amount, alarms, covered = 200, 0, 0
+    small = {"blocks": 10, "epochs": 0, "train_s": 1.0, "context": False, "accuracy": {}}
     for seed in range(amount):
-        made = simulate(configurations={"first": 1.0, "second": 1.0}, blocks=10, drift=DRIFT, seed=seed, accuracy={})
+        made = simulate(configurations={"first": 1.0, "second": 1.0}, drift=DRIFT, seed=seed, **small)
         (found,) = study(load(made.path)).comparisons
         alarms += found.decision != "not told apart"
         covered += found.ratio.low <= 1.0 <= found.ratio.high
