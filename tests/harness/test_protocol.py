@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from harness.errors import ExitCode, ProtocolError, UsageError
 from harness.protocol import find, from_json, parse_overrides, read, shipped
-from harness.protocol_refusals import UNAVAILABLE, known_keys
+from harness.protocol_refusals import UNAVAILABLE, known_keys, shown
 
 SOUND = """
 title = "A sound protocol"
@@ -156,6 +156,11 @@ def test_a_wrong_value_is_refused_with_its_key(problems, text, key, what):
 def test_a_factor_must_be_an_array(problems):
     problem = problems(SOUND.replace("width = [1, 2]", "width = 1"))["factors.width"]
     assert ("must be an array, as in [1, 2]", "write [1]") == (problem.what, problem.remedy)
+
+
+def test_a_long_value_is_shortened_and_shown_as_toml():
+    assert '{a = [1, true, "x"]}' == shown({"a": [1, True, "x"]})
+    assert 80 == len(shown("x" * 500))
 
 
 def test_an_empty_factor_is_refused(problems):

@@ -37,6 +37,7 @@ def test_one_run_of_each_allows_no_inference():
         ({"runs": 10, "configurations": 10, "baseline": True}, False),
         ({"runs": 6, "classic": True}, False),
         ({"runs": 3, "classic": True}, True),
+        ({"runs": 4, "classic": True}, False),
     ],
 )
 def test_a_rank_test_that_cannot_reach_alpha_over_its_family_is_announced(settings, out_of_reach):
@@ -92,7 +93,7 @@ def test_the_power_of_an_equivalence_margin_is_told():
     assert "at most 0.0115" in message
 
 
-@pytest.mark.parametrize(("runs", "configurations", "odd"), [(6, 3, False), (5, 3, True), (4, 4, False), (6, 4, True)])
+@pytest.mark.parametrize(("runs", "configurations", "odd"), [(6, 3, False), (3, 3, True), (4, 4, False), (6, 4, True)])
 def test_a_latin_design_cut_short_is_announced(runs, configurations, odd):
     assert odd == ("latin-incomplete" in codes(runs=runs, configurations=configurations, order="latin"))
 
