@@ -112,7 +112,9 @@ def main(options: argparse.Namespace) -> None:
     parameters, steps = cnn.count_params(), len(training) * options.epochs
     marks.result(accuracy=best, accuracy_final=metrics["accuracy"])
     marks.result(loss_final=epochs.history[-1]["loss"], val_loss_final=metrics["loss"])
-    marks.result(parameters=parameters, steps=steps, images_per_s=images_per_s, precision=options.precision)
+    marks.result(
+        classes=data.CLASSES, parameters=parameters, steps=steps, images_per_s=images_per_s, precision=options.precision
+    )
     marks.result(device=device.name, max_memory_B=device.max_memory_B())
     marks.result(backend=device.backend, keras_version=keras.__version__)
     print(

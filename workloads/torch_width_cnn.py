@@ -118,7 +118,13 @@ def main(options: argparse.Namespace) -> None:
     images_per_s, name = trainer.images / training_s, device_name(device)
     marks.result(accuracy=best, accuracy_final=last["val_accuracy"])
     marks.result(loss_final=last["loss"], val_loss_final=last["val_loss"])
-    marks.result(parameters=parameters, steps=trainer.steps, images_per_s=images_per_s, precision=options.precision)
+    marks.result(
+        classes=data.CLASSES,
+        parameters=parameters,
+        steps=trainer.steps,
+        images_per_s=images_per_s,
+        precision=options.precision,
+    )
     marks.result(device=name, max_memory_B=max_memory_B(device), torch_version=torch.__version__)
     print(
         f"width {options.width}, {options.precision}, {name}: {parameters:,} parameters, {trainer.steps} steps, "

@@ -66,7 +66,8 @@ def test_a_short_run_marks_its_phases_and_leaves_its_results(execute, precision,
         assert phases[outer].begin_ns <= phases[inner].begin_ns < phases[inner].end_ns <= phases[outer].end_ns
     assert {"loss", "accuracy", "val_loss", "val_accuracy"} == phases["epoch 2"].metrics.keys()
     results = outcome.marks.results
-    assert (666_538, 4, precision) == (results["parameters"], results["steps"], results["precision"])
+    facts = ("classes", "parameters", "steps", "precision")
+    assert (10, 666_538, 4, precision) == tuple(results[name] for name in facts)
     seen = [phases[f"epoch {epoch}"].metrics["val_accuracy"] for epoch in (1, 2)]
     assert (max(seen), seen[1]) == (results["accuracy"], results["accuracy_final"])
     assert results["images_per_s"] > 0
