@@ -72,12 +72,11 @@ class Table:
 
     def all_notes(self) -> tuple[str, ...]:
         """The table's notes, and why cells are empty where some are."""
-        empty = [
-            f"{MISSING} under {column.head}: {column.missing}"
-            for column in self.columns
-            if column.missing and any(cell == MISSING for cell in _shown(self.frame, column))
-        ]
-        return (*self.notes, *empty)
+        heads: dict[str, list[str]] = {}
+        for column in self.columns:
+            if column.missing and any(cell == MISSING for cell in _shown(self.frame, column)):
+                heads.setdefault(column.missing, []).append(column.head)
+        return (*self.notes, *(f"{MISSING} under {'; '.join(names)}: {why}" for why, names in heads.items()))
 
 
 def render(table: Table) -> dict[str, bytes]:
@@ -138,12 +137,17 @@ def to_html(table: Table) -> str:
 
 def html_element(table: Table, most: int | None = None) -> str:
     """The table element alone, of the first ``most`` rows."""
-    sides = [f' class="{name}"' if (name := _classes(table, column)) else "" for column in table.columns]
+    classes = [_classes(table, column) for column in table.columns]
+    tags = [f' class="{name}"' if name else "" for name in classes]
     heads = "".join(
-        f'<th scope="col"{side}>{_html(column.head)}</th>' for column, side in zip(table.columns, sides, strict=True)
+        f'<th scope="col"{tag}>{_html(column.head)}</th>' for column, tag in zip(table.columns, tags, strict=True)
     )
+    # Numbers and short words keep together; a long name may go on in the next line.
+    writers = [_html if name in ("right", "short") else _breakable for name in classes]
     rows = "\n".join(
-        "<tr>" + "".join(f"<td{side}>{_html(cell)}</td>" for cell, side in zip(row, sides, strict=True)) + "</tr>"
+        "<tr>"
+        + "".join(f"<td{tag}>{show(cell)}</td>" for cell, tag, show in zip(row, tags, writers, strict=True))
+        + "</tr>"
         for row in table.cells(most)
     )
     caption = f"<caption>{_html(table.title)}</caption>"
@@ -169,6 +173,8 @@ _LONG = 40
 """Rows of a table that no single page takes."""
 _SHORT_TEXT, _LONG_TEXT = 16, 60
 _NO_ROWS = "None."
+_BREAKS = ",;/=_"
+_PARTS = re.compile(f"([{_BREAKS}])")
 _MARKDOWN = re.compile(r"[\\`*\[\]|]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
 _OPTIONAL = re.compile(r"^(\s*)([\[*])", re.MULTILINE)
 """After the end of a row LaTeX would take these for an argument of it."""
@@ -222,6 +228,11 @@ def _sides(table: Table) -> list[str]:
 
 def _html(text: str) -> str:
     return html.escape(visible(text))
+
+
+def _breakable(text: str) -> str:
+    """Escaped, with places at which a long name may go on in the next line."""
+    return "".join(f"{_html(part)}<wbr>" if part in _BREAKS else _html(part) for part in _PARTS.split(text))
 
 
 def _markdown(text: str) -> str:

@@ -139,7 +139,9 @@ def _panels(rows: pd.DataFrame, names: Sequence[str], ratio_of: dict[str, Compar
 
 
 def _ratio_handles(ratio_of: dict[str, Comparison]) -> list[Patch]:
-    return [Patch(facecolor=FAINT, alpha=0.35, label="estimated ratio with its interval")] if ratio_of else []
+    if not any(item.ratio.low is not None for item in ratio_of.values()):
+        return []
+    return [Patch(facecolor=FAINT, alpha=0.35, label="estimated ratio with its interval")]
 
 
 def _notes(comparisons: Sequence[Comparison]) -> list[str]:

@@ -9,6 +9,8 @@ from analysis.listings.rows import Row, spread, table_of, text_of
 from analysis.numbers import percent, scale
 from analysis.tables import Column, Table
 
+_NO_Z = "it is not compared, or its configuration has no spread"
+
 
 def tests(findings: Findings) -> Table:
     """Every test that was carried out, or could not be."""
@@ -64,9 +66,15 @@ def exclusions(findings: Findings) -> Table:
         Column("rule", "rule"),
         Column("reason", "reason"),
         Column(f"energy, {unit}", "energy_J", "number", factor, missing="not known, or not what is compared"),
-        Column("z", "z", "number", digits=3, missing="it is not compared, or its configuration has no spread"),
-        Column("z of the residual", "z_residual", "number", digits=3, missing="as for z"),
-        Column("MAD score", "mad", "number", digits=3, missing="as for z"),
+        Column("z", "z", "number", digits=3, missing=_NO_Z),
+        Column(
+            "z of the residual",
+            "z_residual",
+            "number",
+            digits=3,
+            missing=_NO_Z,
+        ),
+        Column("MAD score", "mad", "number", digits=3, missing=_NO_Z),
     ]
     note = "Runs are marked, never deleted. Residual: after configuration and, where there are blocks, block."
     return table_of("exclusions", "Runs that are not in the headline, and why", rows, columns, [note])

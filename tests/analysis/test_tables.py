@@ -94,6 +94,9 @@ def test_an_empty_cell_has_its_reason_in_a_note():
     for text in (to_markdown(table_of()), to_html(table_of())):
         assert "— under energy, kJ: one run only" in text
     assert "one run only" in to_latex(table_of())
+    columns = (Column("a", "cv", "number", missing="why"), Column("b", "p", "p", missing="why"))
+    both = Table("both", "Both", table_of().frame.assign(cv=None, p=None), columns)
+    assert ("— under a; b: why",) == both.all_notes()
     full = table_of()
     complete = Table(full.name, full.title, full.frame.head(1), full.columns, full.notes)
     assert "one run only" not in to_html(complete)
@@ -102,7 +105,7 @@ def test_an_empty_cell_has_its_reason_in_a_note():
 def test_a_hostile_name_is_text_in_html():
     parsed = parse_html(to_html(table_of((HOSTILE, "b"))))
     assert HOSTILE == parsed.rows[1][0]
-    assert parsed.tags <= {"table", "caption", "thead", "tbody", "tr", "th", "td", "p"}
+    assert parsed.tags <= {"table", "caption", "thead", "tbody", "tr", "th", "td", "p", "wbr"}
 
 
 def test_a_hostile_name_opens_no_cell_link_or_tag_in_markdown():
