@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import base64
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -95,6 +96,9 @@ def write_report(folder: Path | str, out: Path | str | None = None) -> ReportPat
     night = load(folder)
     target = NightFolder(night.path).report if out is None else Path(out)
     _check_target(target)
+    with _told_where(target):
+        for name in ("figures", "tables"):
+            (target / name).mkdir(parents=True, exist_ok=True)
     study = examine(night)
     rows = observations(study.runs, accuracy=night.protocol.analysis.accuracy, domains=study.choice.domains)
     drawings = [_drawn(item) for item in illustrations(night, study, rows)]
@@ -106,14 +110,8 @@ def write_report(folder: Path | str, out: Path | str | None = None) -> ReportPat
         files |= {f"tables/{table.name}.{suffix}": content for suffix, content in tables.render(table).items()}
     files[FINDINGS] = findings_bytes(study.findings)
     files["index.html"] = _page(night, study, drawings, listed)
-    try:
+    with _told_where(target):
         _write(target, files)
-    except OSError as error:
-        raise NightFolderError(
-            f"the report cannot be written: {error.strerror or error}",
-            where=str(error.filename or target),
-            remedy="make room or rights there, or give another folder with --out",
-        ) from error
     return ReportPaths(target, target / "index.html", study.findings)
 
 
@@ -186,10 +184,20 @@ def _check_target(target: Path) -> None:
         )
 
 
+@contextmanager
+def _told_where(target: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise NightFolderError(
+            f"the report cannot be written: {error.strerror or error}",
+            where=str(error.filename or target),
+            remedy="make room or rights there, or give another folder with --out",
+        ) from error
+
+
 def _write(target: Path, files: Mapping[str, bytes]) -> None:
     """Write every file aside and rename it; remove those of an older report that this one lacks."""
-    for name in ("figures", "tables"):
-        (target / name).mkdir(parents=True, exist_ok=True)
     for name, content in files.items():
         aside = target / f"{name}.aside"
         aside.unlink(missing_ok=True)

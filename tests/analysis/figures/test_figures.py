@@ -119,7 +119,7 @@ def test_every_axis_of_a_quantity_names_its_unit(made_up, compared, grouped):
     assert "%" in words["drift"]
     assert "°C" in words["drift"]
     assert "min" in words["drift"]
-    assert ", W" in words["power"]
+    assert ",\N{NO-BREAK SPACE}W" in words["power"]
     assert ", s" in words["power"]
 
 
