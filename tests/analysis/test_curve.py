@@ -64,6 +64,11 @@ def test_the_band_is_over_runs_and_counts_them(simulate_once):
     np.testing.assert_allclose(base.high_W - base.power_W, half, rtol=1e-6)
 
 
+def test_the_band_follows_the_power_from_bin_to_bin(simulate_once):
+    curve = band(bins_of(simulate_once(blocks=2, noise=0.0, marks=False, configurations={"base": 1.0}).path))
+    np.testing.assert_allclose(curve.power_W, [120.0] * 2 + [200.0] * 12 + [140.0], rtol=1e-9)
+
+
 def test_shorter_runs_leave_fewer_in_the_later_bins_and_one_run_has_no_band():
     def item(run, bins, last):
         edges = np.array([*np.arange(bins) * 0.5, (bins - 1) * 0.5 + last])

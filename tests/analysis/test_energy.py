@@ -78,6 +78,29 @@ def test_without_blocks_the_last_baseline_before_a_run_counts(simulate_once):
     assert found.net_J.notna().all()
 
 
+def test_the_baseline_of_an_invalid_run_gives_way_to_a_good_one(simulate):
+    made = simulate(blocks=4, order="shuffle", lost=("b01-3",))
+    folder = made.folder("b01-3")
+    record = RunRecord.from_json(read_json(folder / "run.json"))
+    busy = dataclasses.replace(record.window, name="baseline")
+    change_record(folder, stages=(busy, *(stage for stage in record.stages if stage.name != "baseline")))
+    frame = energy(load(made.path))
+    np.testing.assert_allclose(frame.idle_W, 50.0)
+
+
+def test_a_modelled_trace_beside_a_measured_counter_is_left_out_of_the_meter(simulate):
+    made = simulate(blocks=1)
+    folder = made.folder("b01-1")
+    record = RunRecord.from_json(read_json(folder / "run.json"))
+    change = {"gpu0.power_W": {"quality": "modelled", "source": "a model"}}
+    change_record(folder, channels=tuple(dataclasses.replace(c, **change.get(c.name, {})) for c in record.channels))
+    frame = energy(load(made.path))
+    mine = frame[frame.run == folder.name]
+    assert {"simulated counter"} == set(mine.source)
+    assert {"measured"} == set(mine.quality)
+    assert {"counter"} == set(mine.method)
+
+
 def test_a_run_that_lacks_a_domain_has_no_total_and_never_a_smaller_sum(simulate_once):
     made = simulate_once(blocks=3, domains={"gpu0": 0.7, "package-0": 0.3}, without_domain={"b02-1": ("package-0",)})
     found = totals(made.path, ("gpu0", "package-0"))

@@ -221,9 +221,10 @@ def test_foreign_partial_and_interrupted_entries_are_passed_over(simulate):
 def test_a_run_folder_that_is_a_link_is_not_followed(simulate):
     made, other = simulate(blocks=1), simulate(blocks=1)
     target = other.folder("b01-1")
-    (made.path / "runs" / "b07-1-a1-base").symlink_to(target)
+    (made.path / "runs" / "b01-1-a1-linked").symlink_to(target)
     night = load(made.path)
-    assert ["runs/b07-1-a1-base"] == [damage.entry for damage in night.damage]
+    assert ["runs/b01-1-a1-linked"] == [damage.entry for damage in night.damage]
+    assert 2 == len(night.runs)
 
 
 def test_a_folder_that_is_not_there_or_no_night_is_refused(tmp_path):

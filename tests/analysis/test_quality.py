@@ -105,6 +105,12 @@ def test_the_residual_sees_a_wild_run_that_drift_hides_from_the_plain_z(simulate
     assert abs(found.z_residual) > 3
 
 
+def test_a_run_that_only_the_residual_flags_is_marked_and_stays(simulate_once):
+    made = simulate_once(blocks=30, drift=0.08, noise=0.004, outliers={"b15-1": 1.03}, seed=4)
+    found = [item for item in assessed(made.path).exclusions if item.run == made.folder("b15-1").name]
+    assert [("outlier-residual", True)] == [(item.rule, item.in_headline) for item in found]
+
+
 def test_the_rule_says_what_it_can_do_at_this_n(simulate_once):
     few = assessed(simulate_once(blocks=8).path).rule
     assert (False, ["base", "lean"], 0.0) == (few["could_fire"], sorted(few["cannot_fire_for"]), few["clean_flag_rate"])

@@ -6,6 +6,7 @@ import dataclasses
 import json
 import math
 
+import pyarrow.parquet as pq
 import pytest
 
 from analysis.findings import Findings
@@ -270,6 +271,37 @@ def test_warnings_of_the_judge_are_counted(simulate):
 def test_a_short_window_a_gap_and_a_counter_that_differs_are_said(simulate_once):
     assert "short-window" in codes(answer(simulate_once(blocks=2, rate_hz=2.0, counter=False).path))
     assert "counter-and-trace" in codes(answer(simulate_once(blocks=2, counter_scale=1.03).path))
+
+
+def test_what_the_sensor_s_period_leaves_uncertain_is_said(simulate_once):
+    assert "uncertain-energy" in codes(answer(simulate_once(blocks=6).path))
+    long = simulate_once(blocks=2, train_s=60.0, rate_hz=50.0, counter=False)
+    assert "uncertain-energy" not in codes(answer(long.path))
+
+
+def test_gaps_inside_the_window_are_said(simulate):
+    made = simulate(blocks=2, counter=False)
+    path = made.folder("b01-1") / "samples.parquet"
+    table = pq.read_table(path)
+    first_ns = table.column("t_ns")[0].as_py()
+    seconds = (table.column("t_ns").to_numpy() - first_ns) / 1e9
+    pq.write_table(table.filter((seconds < 6.0) | (seconds > 7.5)), path)
+    assert "gaps" in codes(answer(made.path))
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_metric_that_ran_away_is_no_number_to_compare(simulate):
+    made = simulate(blocks=3, protocol={"analysis": {"metric": "accuracy"}})
+    edit_records(made, lambda body: body["metrics"].update(accuracy=1e308, loss="Infinity"))
+    found = answer(made.path)
+    assert {"metric-missing", "no-runs"} <= codes(found)
+    assert "accuracy" not in found.groups[0].metrics
+
+
+def test_a_flagged_run_keeps_its_accuracy_in_the_comparison(simulate_once):
+    found = answer(simulate_once(blocks=20, outliers={"b05-1": 1.3}).path)
+    pairs = {item.response: item.pairs for item in found.exploratory}
+    assert (20, 19) == (pairs["accuracy"], pairs["duration of train"])
 
 
 def test_spreads_that_differ_are_said(simulate_once):

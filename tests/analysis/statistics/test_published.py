@@ -243,6 +243,24 @@ def test_the_run_order_term_takes_a_linear_drift_off_exactly():
     assert 5 == test.df
 
 
+def test_the_standard_error_with_run_order_is_that_of_hc3_by_hand():
+    draw = np.random.default_rng(12)
+    left, right = np.exp(draw.normal(0, 0.01, 5)), np.exp(draw.normal(0, 0.03, 6))
+    left_order, right_order = np.array([1.0, 4, 5, 8, 11]), np.array([2.0, 3, 6, 7, 9, 10])
+    design = np.column_stack(
+        [np.repeat([1.0, 0.0], [5, 6]), np.ones(11), np.concatenate([left_order, right_order]) - 6]
+    )
+    logs = np.log(np.concatenate([left, right]))
+    inverse = np.linalg.inv(design.T @ design)
+    coefficients = inverse @ design.T @ logs
+    leverage = np.diag(design @ inverse @ design.T)
+    weights = ((logs - design @ coefficients) / (1 - leverage)) ** 2
+    error = math.sqrt((inverse @ (design.T * weights) @ design @ inverse)[0, 0])
+    test = ratio_with_order(left, right, left_order, right_order, 0.95)
+    assert coefficients[0] / error == approx(test.statistic)
+    assert math.exp(coefficients[0] + 2.306004 * error) == approx(test.estimate.high, rel=1e-6)
+
+
 def test_theil_sen_by_hand():
     # The ten slopes, sorted: 0, 1, 1, 1, 3/2, 2, 7/2, 13/3, 11/2, 11.
     test = theil_sen("drift", [1.0, 2.0, 4.0, 4.0, 15.0], [1.0, 2.0, 3.0, 4.0, 5.0], "J per run", 0.95)
