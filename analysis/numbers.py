@@ -20,6 +20,7 @@ _STEPS = (("M", 1e6), ("k", 1e3), ("", 1.0), ("m", 1e-3))
 _SCALED_UNITS = ("J", "W")
 _SMALLEST_P = 1e-99
 _MOST_DECIMALS = 12
+_LARGEST_COUNT = 1e15
 _MOST_DIGITS = 6
 """However narrow its interval, nothing that was measured is known better."""
 
@@ -63,7 +64,8 @@ def interval(value: float | None, low: float | None, high: float | None, factor:
         return MISSING
     value /= factor
     if low is None or high is None or not (math.isfinite(low) and math.isfinite(high)):
-        return significant(value)
+        # A count (parameters, steps) is the same in every run and known to its last digit.
+        return f"{value:.0f}" if value.is_integer() and abs(value) < _LARGEST_COUNT else significant(value)
     low, high = low / factor, high / factor
     if not high > low:
         return f"{significant(value)} [{significant(low)}, {significant(high)}]"

@@ -56,7 +56,7 @@ def capital(text: str) -> str:
 def text_of(value: Any) -> str:
     """A plain value as text for a table of facts."""
     if isinstance(value, list | tuple):
-        return ", ".join(text_of(item) for item in value)
+        return ", ".join(text_of(item) for item in value) or "none"
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):

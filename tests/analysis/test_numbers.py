@@ -43,6 +43,7 @@ def test_an_interval_stands_beside_its_value_in_equal_digits():
     assert "31.90 [31.79, 32.01]" == interval(31900, 31787, 32013, 1000)
     assert "1200 [900, 1700]" == interval(1234.5, 870, 1660)
     assert "1234" == interval(1234.4, None, None)
+    assert "10484874" == interval(10484874.0, None, None)
     assert "5.000 [5.000, 5.000]" == interval(5, 5, 5)
     assert MISSING == interval(None, 1, 2)
 
