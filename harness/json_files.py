@@ -41,7 +41,8 @@ def read_json(path: Path) -> Any:
 def write_json(path: Path, value: Any) -> None:
     """Write ``value`` so that ``path`` holds either the old content or all of the new: aside, fsync, rename."""
     aside = path.with_name(path.name + ".aside")
-    with open(aside, "w", encoding="utf-8") as file:
+    # A workload may name things by half a surrogate pair; JSON has an escape for it, and it is the same.
+    with open(aside, "w", encoding="utf-8", errors="backslashreplace") as file:
         json.dump(encode(value), file, indent=1, ensure_ascii=False, allow_nan=False)
         file.write("\n")
         file.flush()
