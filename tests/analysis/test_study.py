@@ -6,6 +6,7 @@ import dataclasses
 import json
 import math
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -296,6 +297,26 @@ def test_a_metric_that_ran_away_is_no_number_to_compare(simulate):
     found = answer(made.path)
     assert {"metric-missing", "no-runs"} <= codes(found)
     assert "accuracy" not in found.groups[0].metrics
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_metric_that_ran_away_is_in_no_mean(simulate):
+    made = simulate(blocks=3)
+    edit_records(made, lambda body: body["metrics"].update(accuracy=1e308))
+    assert "accuracy" not in answer(made.path).groups[0].metrics
+
+
+@pytest.mark.filterwarnings("ignore:overflow:RuntimeWarning", "ignore:invalid value:RuntimeWarning")
+def test_readings_beyond_all_reason_give_no_energy_and_no_traceback(simulate):
+    made = simulate(blocks=3, counter=False)
+    path = made.folder("b01-1") / "samples.parquet"
+    table = pq.read_table(path)
+    pq.write_table(table.set_column(2, "value", pa.array([1e150] * len(table))), path)
+    found = answer(made.path)
+    assert {made.folder("b01-1").name: "no-energy"} == {
+        item.run: item.rule for item in found.exclusions if item.rule == "no-energy"
+    }
+    assert 2 == found.comparisons[0].pairs
 
 
 def test_a_flagged_run_keeps_its_accuracy_in_the_comparison(simulate_once):
