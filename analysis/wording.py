@@ -13,17 +13,16 @@ from analysis.response import Response
 if TYPE_CHECKING:
     from harness.protocol_model import Analysis
 
-REHEARSAL = "REHEARSAL: simulated sensors and fake workloads; no number here is about a real machine."
-MODELLED = "Modelled, not measured: {domains} computed from {sources}, not read from a sensor."
+REHEARSAL = "REHEARSAL: simulated sensors and fake workloads{but}; no number here is about a real machine."
+MODELLED = "Modelled, not measured: the power of {domains} was computed ({sources}), not read from a sensor."
 
 
 def first_line(*, rehearsal: bool, quality: str, domains: Sequence[str], sources: Sequence[str]) -> str:
     """What must stand above everything else; empty for a measured night."""
-    said = [REHEARSAL] if rehearsal else []
-    if quality == "modelled":
-        names = f"the power of {', '.join(domains)} was"
-        said.append(MODELLED.format(domains=names, sources=", ".join(sources) or "a model"))
-    return " ".join(said)
+    modelled = quality == "modelled"
+    if rehearsal:
+        return REHEARSAL.format(but=", modelled, not measured" if modelled else "")
+    return MODELLED.format(domains=", ".join(domains), sources=", ".join(sources) or "a model") if modelled else ""
 
 
 def headline(

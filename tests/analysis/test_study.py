@@ -86,8 +86,13 @@ def test_it_is_said_when_the_answer_depends_on_the_flagged_runs(simulate_once):
 def test_a_rehearsal_and_a_model_are_named_above_everything(simulate_once):
     found = answer(simulate_once(blocks=3, rehearsal=True, quality="modelled", counter=False).path)
     assert found.first_line.startswith("REHEARSAL")
-    assert "odelled, not measured" in found.first_line
+    assert "modelled, not measured" in found.first_line
     assert "modelled" == found.quality
+    alone = answer(simulate_once(blocks=3, quality="modelled", counter=False).path)
+    assert alone.first_line == (
+        "Modelled, not measured: the power of gpu0 was computed (load model), not read from a sensor."
+    )
+    assert "" == answer(simulate_once(blocks=3).path).first_line
     assert {"rehearsal", "modelled"} <= codes(found)
     assert "modelled by load model" in found.headline
 
