@@ -24,6 +24,7 @@ def cautions(seen: Evidence) -> list[Caution]:
         comparison.spread,
         comparison.order,
         measurement.window,
+        measurement.instruments,
         comparison.accuracy,
         measurement.verdicts,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 
@@ -105,6 +105,37 @@ def window(seen: Evidence) -> Iterator[Caution]:
             f"Readings of {runs_text(gaps.run.nunique())} have gaps inside the window, the longest "
             f"{significant(float(gaps.longest_gap_s.max()), 3)} s.",
         )
+
+
+def instruments(seen: Evidence) -> Iterator[Caution]:
+    """What the sensors say of themselves in the compared runs: readings missed, steps of the clock."""
+    notes = {
+        "missed": ("missed-readings", "readings could not be taken; they are missing, never zero"),
+        "clock_steps": ("clock-steps", "steps of the wall clock were bridged by the monotonic one"),
+    }
+    for key, (code, what) in notes.items():
+        counts: Counter[str] = Counter()
+        runs: set[str] = set()
+        for run in seen.assessment.eligible.run:
+            for sensor, facts in seen.night.records[run].sensors.items():
+                if count := _counted(facts, key):
+                    counts[str(sensor)] += count
+                    runs.add(run)
+        if counts:
+            named = ", ".join(f"{count} of {sensor}" for sensor, count in sorted(counts.items()))
+            yield Caution(
+                code, f"In {runs_text(len(runs))} {what}: {named}.", "Gaps in the window are said by themselves."
+            )
+
+
+def _counted(facts: object, key: str) -> int:
+    """The count of ``key`` in what a sensor says: its own total, else the sum of those inside."""
+    if isinstance(facts, list):
+        return sum(_counted(item, key) for item in facts)
+    if not isinstance(facts, Mapping):
+        return 0
+    own = facts.get(key)
+    return own if type(own) is int and own > 0 else sum(_counted(item, key) for item in facts.values())
 
 
 def verdicts(seen: Evidence) -> Iterator[Caution]:

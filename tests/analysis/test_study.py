@@ -274,6 +274,18 @@ def test_warnings_of_the_judge_are_counted(simulate):
     assert "4 runs" in caution.message
 
 
+def test_what_the_sensors_say_of_themselves_is_counted(simulate):
+    made = simulate(blocks=2)
+    facts = {
+        "nvml": {"missed": 3, "devices": [{"missed": {"power": 3}, "ring": {"clock_steps": 1}}]},
+        "rapl": {"missed": 0},
+    }
+    edit_records(made, lambda body: body.update(sensors=facts))
+    said = {caution.code: caution.message for caution in answer(made.path).cautions}
+    assert "In 4 runs readings could not be taken; they are missing, never zero: 12 of nvml." == said["missed-readings"]
+    assert said["clock-steps"].endswith(": 4 of nvml.")
+
+
 def test_a_short_window_a_gap_and_a_counter_that_differs_are_said(simulate_once):
     assert "short-window" in codes(answer(simulate_once(blocks=2, rate_hz=2.0, counter=False).path))
     assert "counter-and-trace" in codes(answer(simulate_once(blocks=2, counter_scale=1.03).path))
