@@ -29,7 +29,7 @@ from analysis.energy import Measured, measure
 from analysis.findings import Comparison, Equivalence, Estimate, Findings, Test
 from analysis.groups import groups
 from analysis.load import Night
-from analysis.quality import Assessment, assess
+from analysis.quality import assess
 from analysis.response import DURATION, ENERGY, NET, POWER, Response, find, responses
 from analysis.statistics.equivalence import CANNOT_BE_TOLD, paired_equivalence, unpaired_equivalence
 from analysis.statistics.omnibus import friedman, kruskal, levene, ols_configurations, ols_factors
@@ -284,6 +284,3 @@ def _version(name: str) -> str:
         return version(name)
     except PackageNotFoundError:
         return "unknown"
-
-
-__all__ = ["Assessment", "Study", "examine", "study"]
