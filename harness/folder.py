@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import importlib.metadata
+import os
 import secrets
 import shutil
 import time
@@ -21,13 +22,14 @@ from typing import Any
 from harness import protocol as protocols
 from harness.errors import NightFolderError, UsageError
 from harness.host import Host, digest
-from harness.plan import Plan, document
+from harness.plan import Plan, Slot, document
 from harness.progress import Outcome, RunKey
 from harness.protocol_model import Protocol
 from harness.record import (
     DAMAGED,
     PARTIAL,
     RUN_JSON,
+    SAMPLES_PARQUET,
     SCHEMA,
     SET_ASIDE,
     Cause,
@@ -45,6 +47,11 @@ from harness.record import (
 _ENTRIES = (
     "protocol.toml", "plan.json", "host.json", "journal", "sources", "runs", "report", "console.log", "lock",
 )  # fmt: skip
+
+_PARQUET = b"PAR1"
+_SHORTEST_PARQUET_B = 12
+"""Its mark at both ends and the length of its footer."""
+NO_RUN = "it is no run of this night's plan"
 
 
 @dataclass(frozen=True)
@@ -191,11 +198,22 @@ def record_of(path: Path) -> RunRecord:
     try:
         return RunRecord.from_json(read_json(file))
     except (OSError, KeyError, TypeError, ValueError, AttributeError) as error:
-        raise NightFolderError(
-            f"this run's record is damaged: {error or type(error).__name__}",
-            where=str(file),
-            remedy=f"restore it, or set the run aside and have its slot executed again: mv {path} {path}{DAMAGED}",
-        ) from error
+        raise _damaged(file, f"this run's record is damaged: {error or type(error).__name__}") from error
+
+
+def planned_record(path: Path, slots: Mapping[str, Slot]) -> RunRecord:
+    """The record in a settled run folder of the plan whose ``slots`` (by key) these are.
+
+    Raises NightFolderError where the folder is no run of that plan, or the record is damaged or that of another run.
+    """
+    name = RunName.parse(path.name)
+    slot = slots.get(name.slot) if name else None
+    if name is None or slot is None:
+        raise _foreign(path, NO_RUN)
+    record = record_of(path)
+    if (record.slot, record.attempt, record.configuration) != (name.slot, name.attempt, slot.configuration):
+        raise _foreign(path / RUN_JSON, f"it is the record of {record.slot}, attempt {record.attempt}")
+    return record
 
 
 def supersede(path: Path, gap_s: float, limit_s: float) -> None:
@@ -227,15 +245,14 @@ def _runs(folder: NightFolder, plan: Plan) -> tuple[list[Outcome], list[RunKey],
         slot = slots.get(name.slot) if name else None
         ours = name is not None and slot is not None and name.slug == slug(slot.configuration)
         if name is None or slot is None or not ours or path.is_symlink() or not path.is_dir():
-            raise _foreign(path, "it is no run of this night's plan")
+            raise _foreign(path, NO_RUN)
         used.append((name.slot, name.attempt))
         if aside:
             if path.name.endswith(PARTIAL):
                 partial.append(path)
             continue
-        record = record_of(path)
-        if (record.slot, record.attempt, record.configuration) != (name.slot, name.attempt, slot.configuration):
-            raise _foreign(path / RUN_JSON, f"it is the record of {record.slot}, attempt {record.attempt}")
+        record = planned_record(path, slots)
+        _refuse_torn_samples(path, record)
         outcomes.append(Outcome.of(record))
     return outcomes, used, partial
 
@@ -244,6 +261,32 @@ def _refuse_foreign(folder: NightFolder) -> None:
     for path in sorted(folder.root.iterdir()):
         if path.name not in _ENTRIES and not path.name.startswith(".") and not path.name.endswith(".aside"):
             raise _foreign(path, "nightwatt did not put it there")
+
+
+def _refuse_torn_samples(path: Path, record: RunRecord) -> None:
+    """Raise NightFolderError where the samples lack the mark at a Parquet file's end: they were cut short."""
+    file = path / SAMPLES_PARQUET
+    if not record.rows:
+        return
+    try:
+        with open(file, "rb") as samples:
+            whole = samples.seek(0, os.SEEK_END) >= _SHORTEST_PARQUET_B
+            if whole:
+                samples.seek(-len(_PARQUET), os.SEEK_END)
+                whole = samples.read() == _PARQUET
+    except OSError as error:
+        raise _damaged(file, f"this run's samples cannot be read: {error.strerror}") from error
+    if not whole:
+        raise _damaged(file, "this run's samples are damaged: the file is cut short, or no Parquet")
+
+
+def _damaged(file: Path, what: str) -> NightFolderError:
+    run = file.parent
+    return NightFolderError(
+        what,
+        where=str(file),
+        remedy=f"restore it, or set the run aside and have its slot executed again: mv {run} {run}{DAMAGED}",
+    )
 
 
 def _foreign(path: Path, why: str) -> NightFolderError:

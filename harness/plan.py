@@ -73,14 +73,35 @@ class Plan:
 
     @classmethod
     def from_json(cls, body: Mapping[str, Any]) -> Plan:
-        """The plan of a parsed ``plan.json``; raises KeyError or TypeError when it is not one."""
-        return cls(
+        """The plan of a parsed ``plan.json``; raises KeyError, TypeError or ValueError when it is not one."""
+        plan = cls(
             title=body["title"],
             seed=body["seed"],
             order=body["order"],
             configurations=tuple(Configuration(item["name"], item["levels"]) for item in body["configurations"]),
             slots=tuple(Slot(**item) for item in body["slots"]),
         )
+        _refuse_wrong_types(plan)
+        return plan
+
+
+def _refuse_wrong_types(plan: Plan) -> None:
+    names = [configuration.name for configuration in plan.configurations]
+    for key, right in (
+        ("title", isinstance(plan.title, str)),
+        ("order", isinstance(plan.order, str)),
+        ("seed", type(plan.seed) is int),
+        ("configurations", all(isinstance(name, str) for name in names)),
+        ("levels", all(isinstance(configuration.levels, dict) for configuration in plan.configurations)),
+    ):
+        if not right:
+            raise TypeError(f"its {key} are not what they should be" if key[-1] == "s" else f"its {key} is no {key}")
+    for number, slot in enumerate(plan.slots, start=1):
+        whole = (slot.block, slot.position, slot.replicate, slot.seed)
+        if not all(type(value) is int for value in whole) or type(slot.baseline) is not bool:
+            raise TypeError(f"slot {number} of it is not what it should be")
+        if slot.configuration not in names:
+            raise ValueError(f"slot {number} of it is of no configuration of the plan")
 
 
 def make_plan(protocol: Protocol) -> Plan:

@@ -182,10 +182,11 @@ def _lay_over(table: dict[str, Any], overrides: Mapping[str, Any]) -> list[Probl
     for key, value in overrides.items():
         *parents, last = key.split(".")
         inner: Any = table
-        for parent in parents:
+        for depth, parent in enumerate(parents, start=1):
             inner = inner.setdefault(parent, {})
             if not isinstance(inner, dict):
-                remedy = f"give {parent} whole, as in --set '{parent}=…'"
+                whole = ".".join(parents[:depth])
+                remedy = f"give {parent} whole, as in --set '{whole}=…'"
                 problems.append(Problem(key, f"{parent} is no section: {shown(inner)}", shown(value), remedy))
                 break
         else:

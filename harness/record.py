@@ -36,6 +36,7 @@ from harness.json_files import encode as encode
 from harness.json_files import number as number
 from harness.json_files import read_json as read_json
 from harness.json_files import write_json as write_json
+from harness.record_checks import refuse_wrong_types
 
 SCHEMA = 1
 
@@ -274,8 +275,10 @@ class RunRecord:
     @classmethod
     def from_json(cls, body: Mapping[str, Any]) -> RunRecord:
         """The record of a parsed ``run.json``; raises KeyError, TypeError or ValueError when it is not one."""
+        if not isinstance(body, dict):
+            raise TypeError("it is no JSON object")
         known = {name: body[name] for name in cls.__dataclass_fields__ if name in body}
-        return cls(
+        record = cls(
             **{
                 **known,
                 "status": Status(body["status"]),
@@ -290,6 +293,8 @@ class RunRecord:
                 "command": tuple(body.get("command", ())),
             }
         )
+        refuse_wrong_types(record)
+        return record
 
 
 def channel_from_json(body: Mapping[str, Any]) -> Channel:

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from harness.folder import read_head, record_of
+from harness.folder import planned_record, read_head
 from harness.locks import held, owner
 from harness.marks import current_phase
 from harness.progress import Outcome, Progress
@@ -95,15 +95,16 @@ class Watched:
     def __init__(self, root: Path) -> None:
         """Read what does not change; raises NightFolderError where it is not a night."""
         self._head = read_head(root)
+        self._slots = {slot.key: slot for slot in self._head.plan.slots}
         self._records: dict[str, tuple[int, RunRecord]] = {}
 
     def status(self) -> NightStatus:
-        """How it stands now; raises NightFolderError where a run's record is damaged."""
+        """How it stands now; raises NightFolderError where a run is damaged or foreign."""
         head, folder = self._head, self._head.folder
         for name, path in folder.settled().items():
             stamp_ns = path.stat().st_mtime_ns  # a record that is replaced renews its folder's time
             if self._records.get(str(name), (0, None))[0] != stamp_ns:
-                self._records[str(name)] = (stamp_ns, record_of(path))
+                self._records[str(name)] = (stamp_ns, planned_record(path, self._slots))
         records = sorted((record for _, record in self._records.values()), key=lambda item: item.started_realtime_ns)
         progress = Progress(head.plan, head.protocol.night.attempts, [Outcome.of(record) for record in records])
         left, running = len(progress.open_slots()), held(folder.lock)

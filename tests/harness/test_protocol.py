@@ -286,6 +286,11 @@ def test_an_override_inside_something_that_is_no_section_is_refused(problems):
     assert problem.what.startswith("title is no section")
 
 
+def test_the_remedy_for_an_override_inside_a_value_names_its_whole_key(problems):
+    problem = problems(SOUND, {"workload.env.PRECISION.x": 2})["workload.env.PRECISION.x"]
+    assert "give PRECISION whole, as in --set 'workload.env.PRECISION=…'" == problem.remedy
+
+
 def test_overrides_are_not_changed_by_reading(write):
     overrides = {"factors": {"width": [3], "precision": ["amp"]}, "factors.width": [4]}
     assert (4,) == read(write(SOUND), overrides).factors["width"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -187,6 +188,54 @@ def test_a_record_of_another_slot_is_foreign(begun: NightFolder, first: RunRecor
     body = read_json(path / "run.json")
     write_json(path / "run.json", {**body, "slot": "b03-1"})
     with pytest.raises(NightFolderError, match="record of b03-1"):
+        folders.read(begun.root)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("block", "1"), ("attempt", [1]), ("started_ns", None), ("reason", 5), ("slot", {}), ("exit_code", "0"),
+     ("start_temperature_C", 40), ("gap_s", "long"), ("window", {"name": "train", "begin_ns": "0", "end_ns": 1})],
+)  # fmt: skip
+def test_a_record_with_a_value_of_another_type_is_damaged(
+    begun: NightFolder, first: RunRecord, key: str, value: object
+) -> None:
+    path = settle(begun, first)
+    write_json(path / "run.json", {**read_json(path / "run.json"), key: value})
+    with pytest.raises(NightFolderError, match="record is damaged") as caught:
+        folders.read(begun.root)
+    assert str(path / "run.json") == caught.value.where
+
+
+@pytest.mark.parametrize("content", [None, b"", b"PAR1", b"PAR1 cut sho", b"t_ns,channel,value\n"])
+def test_samples_that_are_cut_short_or_gone_are_named(
+    begun: NightFolder, first: RunRecord, content: bytes | None
+) -> None:
+    path = settle(begun, dataclasses.replace(first, rows=3))
+    if content is not None:
+        (path / "samples.parquet").write_bytes(content)
+    with pytest.raises(NightFolderError, match="this run's samples") as caught:
+        folders.read(begun.root)
+    assert str(path / "samples.parquet") == caught.value.where
+    assert f"mv {path} {path}.damaged" in caught.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("block", "../../x"), ("position", None), ("configuration", 5), ("configuration", "none of it"), ("baseline", 1)],
+)
+def test_a_slot_that_is_none_makes_the_plan_unreadable(begun: NightFolder, key: str, value: object) -> None:
+    body = read_json(begun.plan)
+    body["slots"][0][key] = value
+    write_json(begun.plan, body)
+    with pytest.raises(NightFolderError, match=r"it is not a plan .*slot 1") as caught:
+        folders.read(begun.root)
+    assert str(begun.plan) == caught.value.where
+
+
+@pytest.mark.parametrize(("key", "value"), [("title", None), ("order", 3), ("seed", "x")])
+def test_a_plan_with_a_value_of_another_type_is_unreadable(begun: NightFolder, key: str, value: object) -> None:
+    write_json(begun.plan, {**read_json(begun.plan), key: value})
+    with pytest.raises(NightFolderError, match=f"its {key} is no {key}"):
         folders.read(begun.root)
 
 

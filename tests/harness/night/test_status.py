@@ -14,6 +14,7 @@ import pytest
 from harness import folder as folders
 from harness.errors import NightFolderError
 from harness.locks import locked
+from harness.plan import Slot
 from harness.record import NightFolder, Phase, RunRecord, Status, Validity, encode, write_json
 from harness.status import Watched, recent_readings
 
@@ -60,13 +61,13 @@ def test_runs_are_counted_and_the_rest_is_reckoned_from_them(begin: Begin, settl
 
 def test_a_second_look_reads_only_what_is_new(begin: Begin, settle: Settle, monkeypatch: pytest.MonkeyPatch) -> None:
     folder, looks = begin(), []
-    real = folders.record_of
+    real = folders.planned_record
 
-    def counted(path: Path) -> RunRecord:
+    def counted(path: Path, slots: dict[str, Slot]) -> RunRecord:
         looks.append(path.name)
-        return real(path)
+        return real(path, slots)
 
-    monkeypatch.setattr("harness.status.record_of", counted)
+    monkeypatch.setattr("harness.status.planned_record", counted)
     watched = Watched(folder.root)
     settle(folder, 0)
     settle(folder, 1)
@@ -122,6 +123,22 @@ def test_a_damaged_record_is_named(begin: Begin, settle: Settle) -> None:
     path = settle(folder, 0)
     (path / "run.json").write_text("{")
     with pytest.raises(NightFolderError, match="damaged"):
+        Watched(folder.root).status()
+
+
+def test_a_run_of_another_plan_is_foreign(begin: Begin, settle: Settle) -> None:
+    folder = begin()
+    path = settle(folder, 0)
+    path.rename(folder.runs / "b77-1-a1-a")
+    with pytest.raises(NightFolderError, match="no run of this night's plan"):
+        Watched(folder.root).status()
+
+
+def test_a_record_of_another_slot_is_foreign(begin: Begin, settle: Settle) -> None:
+    folder = begin()
+    path = settle(folder, 0)
+    write_json(path / "run.json", {**json.loads((path / "run.json").read_text()), "slot": "b77-1"})
+    with pytest.raises(NightFolderError, match="record of b77-1"):
         Watched(folder.root).status()
 
 
