@@ -86,7 +86,7 @@ class Plan:
 
 
 def _refuse_wrong_types(plan: Plan) -> None:
-    names = [configuration.name for configuration in plan.configurations]
+    names = {configuration.name for configuration in plan.configurations}
     for key, right in (
         ("title", isinstance(plan.title, str)),
         ("order", isinstance(plan.order, str)),
