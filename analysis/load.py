@@ -239,7 +239,9 @@ def _read_runs(
             damage.append(Damage(entry, f"its run.json has no {error}"))
         except json.JSONDecodeError as error:
             damage.append(Damage(entry, f"its run.json is damaged: {error}"))
-        except (OSError, TypeError, ValueError, AttributeError) as error:
+        except OSError as error:  # its words name a path, which differs from one caller to the next
+            damage.append(Damage(entry, f"its run.json cannot be read: {error.strerror or type(error).__name__}"))
+        except (TypeError, ValueError, AttributeError) as error:
             damage.append(Damage(entry, str(error)))
     found.sort(key=lambda item: (item[0].started_realtime_ns, item[0].block, item[0].position, item[0].attempt))
     records = {name: record for record, name, _ in found}
@@ -260,7 +262,7 @@ def _read_samples(path: Path, channels: Iterable[Channel]) -> dict[str, Series]:
         names, codes = _names(table)
     except (OSError, ValueError, TypeError, KeyError) as error:  # pyarrow's own errors are subclasses of these
         raise NightFolderError(
-            f"the samples of this run cannot be read: {str(error).splitlines()[0]}",
+            f"the samples of this run cannot be read: {_first_line(error)}",
             where=str(path),
             remedy="the run counts as one without energy; its run.json is still used",
         ) from error
@@ -271,6 +273,12 @@ def _read_samples(path: Path, channels: Iterable[Channel]) -> dict[str, Series]:
             rows = np.flatnonzero(codes == code)
             series[name] = _series(described[name], t_ns[rows], values[rows])
     return series
+
+
+def _first_line(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
 
 
 def _numbers(table: pa.Table, name: str, wanted: pa.DataType) -> NDArray[Any]:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from harness.errors import UsageError
+from harness.errors import ExitCode, UsageError
 
 
 def command(
@@ -15,7 +15,7 @@ def command(
     out: Annotated[
         Path | None, typer.Option("--out", help="Where the report goes; left out: report/ inside the night.")
     ] = None,
-) -> None:
+) -> int:
     """Answer the question of a night: headline, figures, tables, one self-contained page."""
     if len(nights) > 1:
         raise UsageError(
@@ -31,3 +31,7 @@ def command(
         if line:
             typer.echo(line)
     typer.echo(str(paths.index))
+    damaged = [caution for caution in found.cautions if caution.code.startswith("damaged-")]
+    for caution in damaged:
+        typer.echo(f"nightwatt: {' '.join(filter(None, (caution.message, caution.advice)))}", err=True)
+    return int(ExitCode.UNFINISHED if damaged else ExitCode.DONE)

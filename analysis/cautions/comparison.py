@@ -65,7 +65,7 @@ def numbers(seen: Evidence) -> Iterator[Caution]:
         yield Caution(
             "one-run",
             f"One run of {listed(single)}: no inference at all is possible from it.",
-            "`nightwatt power` says how many runs are needed.",
+            "`nightwatt plan` says which difference so many runs can show.",
         )
     if few:
         counts = sorted({group.n_headline for group in few})
@@ -73,7 +73,7 @@ def numbers(seen: Evidence) -> Iterator[Caution]:
             "few-runs",
             f"Only {counts[0] if len(counts) == 1 else f'{counts[0]} to {counts[-1]}'} runs of "
             f"{listed([group.configuration for group in few])}: intervals rest on a normality that so few cannot show.",
-            "`nightwatt power` says how many runs are needed.",
+            "`nightwatt plan` says which difference so many runs can show.",
         )
     family = max(1, len(seen.comparisons))
     tests = [test for item in seen.comparisons for test in item.tests if test.smallest_p is not None]

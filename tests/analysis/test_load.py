@@ -149,6 +149,14 @@ def test_a_damaged_run_json_is_named_and_the_rest_of_the_night_is_read(simulate,
     assert re.search(word, damage.what)
 
 
+def test_what_is_said_of_a_missing_run_json_does_not_depend_on_the_callers_path(simulate):
+    made = simulate(blocks=2)
+    folder = made.folder("b01-1")
+    (folder / "run.json").unlink()
+    (damage,) = load(made.path).damage
+    assert "its run.json cannot be read: No such file or directory" == damage.what
+
+
 @pytest.mark.parametrize(
     "changes",
     [

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from analysis.findings import Caution
 from harness.errors import ExitCode
 from nightwatt.__main__ import main
 
@@ -24,7 +25,7 @@ def test_the_headline_and_the_path_go_to_standard_output(monkeypatch, capsys, tm
 
     def write_report(folder, out):
         asked.append((folder, out))
-        findings = SimpleNamespace(first_line="REHEARSAL", headline="0.9 × less", headline_all="")
+        findings = SimpleNamespace(first_line="REHEARSAL", headline="0.9 × less", headline_all="", cautions=())
         return SimpleNamespace(index=tmp_path / "report" / "index.html", findings=findings)
 
     monkeypatch.setattr(analysis.report, "write_report", write_report)
@@ -33,6 +34,22 @@ def test_the_headline_and_the_path_go_to_standard_output(monkeypatch, capsys, tm
     assert ["REHEARSAL", "0.9 × less", str(tmp_path / "report" / "index.html")] == out.splitlines()
     assert "" == err
     assert [(tmp_path, tmp_path / "there")] == asked
+
+
+def test_a_damaged_run_is_told_on_standard_error_and_by_the_exit_code(monkeypatch, capsys, tmp_path):
+    import analysis.report
+
+    cautions = (
+        Caution("damaged-run", "runs/b01-1-a1-a is left out: its run.json is damaged.", "Nothing was deleted."),
+        Caution("few-runs", "Only 2 runs."),
+    )
+    findings = SimpleNamespace(first_line="", headline="0.9 × less", headline_all="", cautions=cautions)
+    written = SimpleNamespace(index=tmp_path / "index.html", findings=findings)
+    monkeypatch.setattr(analysis.report, "write_report", lambda folder, out: written)
+    code, out, err = run(capsys, "report", tmp_path)
+    assert ExitCode.UNFINISHED == code
+    assert ["0.9 × less", str(tmp_path / "index.html")] == out.splitlines()
+    assert "nightwatt: runs/b01-1-a1-a is left out: its run.json is damaged. Nothing was deleted.\n" == err
 
 
 def test_several_nights_are_refused_by_name(capsys, tmp_path):
