@@ -22,7 +22,6 @@ GAP_LIMIT_S = 0.5
 SECONDS_PER_MILLION_ROWS = 0.5
 ROWS = (0, 1_000_000, 3_000_000)
 REPEATS = 3
-IMPORT_S = 3.0
 PLAIN = """
 import sys, time, pyarrow.csv, pyarrow.parquet
 begin = time.perf_counter()
@@ -73,17 +72,23 @@ def sealing(folder: Path) -> list[Figure]:
 
 
 def seal_s(folder: Path, rows: int) -> float:
-    """Seconds from the order to seal until the child has gone."""
+    """Seconds from the order to seal until the answer."""
     run = folder / f"run-{rows}"
     run.mkdir(exist_ok=True)
     write_samples(run / "samples.csv", rows)
-    command = [sys.executable, "-P", "-m", "harness.seal", str(run), "--wait"]
+    order = json.dumps({"folder": str(run), "begin_ns": 0, "end_ns": 10**15}).encode() + b"\n"
+    command = [sys.executable, "-P", "-m", "harness.seal", "--serve"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
-        time.sleep(IMPORT_S)
+        assert child.stdin is not None
+        assert child.stdout is not None
+        child.stdout.readline()  # it is ready
         begin_s = time.perf_counter()
-        printed, _ = child.communicate(json.dumps({"begin_ns": 0, "end_ns": 10**15}).encode() + b"\n")
+        child.stdin.write(order)
+        child.stdin.flush()
+        reply = json.loads(child.stdout.readline())
         passed_s = time.perf_counter() - begin_s
-    if json.loads(printed)["rows"] != rows:
+        child.stdin.close()
+    if reply["summary"]["rows"] != rows:
         sys.exit(f"gap: {rows} rows were written, but not as many sealed")
     return passed_s
 

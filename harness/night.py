@@ -16,11 +16,13 @@ Nothing is counted in a file: what is left is what the folder does not hold yet.
 from __future__ import annotations
 
 import contextlib
+import functools
 import shlex
 import time
 from collections.abc import Callable, Iterator
 
 from harness import protocol as protocols
+from harness import run
 from harness.errors import ExitCode, NightwattError
 from harness.events import BlockSettled, Event, NightEnded, NightStarted, RunSettled, Trouble
 from harness.folder import OpenNight, supersede
@@ -31,8 +33,8 @@ from harness.probe import sensor_settings
 from harness.progress import Outcome, Progress
 from harness.protocol_model import Hook
 from harness.record import PARTIAL, NightFolder, RunName, slug
-from harness.run import execute
 from harness.run_folder import set_aside
+from harness.sealing import SEALER_LOG, Sealer
 from harness.stop import Stop
 from harness.view import duration
 from harness.warmup import warm_up
@@ -43,12 +45,14 @@ SHORTEST_SLEEP_S = 60.0
 Execute = Callable[[RunOrder, Stop], Iterator[Event]]
 
 
-def night(opened: OpenNight, stop: Stop, *, resumed: bool, execute: Execute = execute) -> Iterator[Event]:
+def night(opened: OpenNight, stop: Stop, *, resumed: bool, execute: Execute | None = None) -> Iterator[Event]:
     """Execute what is left of a night; the first event is NightStarted, the last NightEnded.
 
     The caller holds the night's lock. ``stop`` ends it in order: the run in progress is settled as interrupted.
     """
-    return _Walk(opened, stop, execute).events(resumed)
+    with contextlib.closing(Sealer(opened.folder.journal / SEALER_LOG)) as sealer:
+        own = functools.partial(run.execute, sealer=sealer)
+        yield from _Walk(opened, stop, execute or own).events(resumed)
 
 
 class _Walk:

@@ -51,7 +51,7 @@ from harness.record import (
     Verdict,
 )
 from harness.run_folder import make, publish, set_aside
-from harness.sealing import Sealing
+from harness.sealing import SEALER_LOG, Sealer
 from harness.stop import Stop
 from harness.watch import Watch
 
@@ -71,14 +71,19 @@ LAST_CLEANUP_S = 5.0
 """How long the cleanup hook may take when everything is to end at once."""
 
 
-def execute(order: RunOrder, stop: Stop) -> Iterator[Event]:
+def execute(order: RunOrder, stop: Stop, sealer: Sealer | None = None) -> Iterator[Event]:
     """Carry out one attempt; the first event is RunStarted, the last RunSettled.
 
     An attempt that was stopped is settled too: status ``interrupted``, in ``<run>.interrupted``. Raises RunFault or
     another NightwattError when something outside the workload made the attempt impossible; the ``.partial`` folder
     then stays for ``set_aside``. Whatever happens, no process of this attempt is left when this generator is closed.
+    ``sealer`` outlives the attempt and spares it the start of one; left out, the attempt has its own.
     """
-    attempt = _Attempt(order, stop)
+    if sealer is None:
+        with contextlib.closing(Sealer(order.night.journal / SEALER_LOG)) as own:
+            yield from execute(order, stop, own)
+        return
+    attempt = _Attempt(order, stop, sealer)
     try:
         yield from attempt.carry_out()
     finally:
@@ -88,8 +93,8 @@ def execute(order: RunOrder, stop: Stop) -> Iterator[Event]:
 class _Attempt:
     """One attempt in progress."""
 
-    def __init__(self, order: RunOrder, stop: Stop) -> None:
-        self.order, self.stop, self.course = order, stop, Course()
+    def __init__(self, order: RunOrder, stop: Stop, sealer: Sealer) -> None:
+        self.order, self.stop, self.sealer, self.course = order, stop, sealer, Course()
         self.run = str(order.name)
         self.final = order.night.runs / self.run
         self.partial = self.final.with_name(self.run + PARTIAL)
@@ -97,7 +102,6 @@ class _Attempt:
         self.sidecar: Sidecar | None = None
         self.workload: Keeping | None = None
         self.hook: Keeping | None = None
-        self.sealing: Sealing | None = None
         self.recording = self.settling = self.cleanup_due = False
         self.level = 0
         self.trouble = ""
@@ -131,8 +135,6 @@ class _Attempt:
         if self.sidecar is not None:
             self.sidecar.stop(SAMPLER_STOP_S)
             self.sidecar.close()
-        if self.sealing is not None:
-            self.sealing.close()
         self.watch.close()
         self.watch, self.settling = Watch(self.stop, self._notice, self._glance), True
         with contextlib.suppress(NightwattError, OSError):  # the fault that brought us here is the one to tell
@@ -163,15 +165,19 @@ class _Attempt:
             }
             self.sidecar = Sidecar(own_sampler(self.partial, order.silence_s, orders), self.partial)
             self.watch.hear(self.sidecar.child, self.sidecar.listen)
+            self.sealer.start()
         self.workload = keep_workload(order, self.partial)
         if self.sidecar is not None:
             yield from self.watch.until("start", self._sampler_records, lambda: READY_POLL_S)
             self.recording = True
 
     def _sampler_records(self) -> bool:
-        """Whether the attempt can go on; a gate that looks at temperatures needs the sampler's first words too."""
+        """Whether the attempt can go on; a gate that looks at temperatures needs the sampler's first words too.
+
+        A sealer that has just been started must be asleep again: nothing of ours shall run beside the workload.
+        """
         assert self.sidecar is not None
-        if self.course.cut is not None or not self.sidecar.ready():
+        if self.course.cut is not None or not (self.sidecar.ready() and self.sealer.ready()):
             return self.course.cut is not None
         looks_at_temperature = self.order.cooldown is not None and self.order.cooldown.until == "temperature"
         return not looks_at_temperature or self.sidecar.has_spoken(FIRST_STATUS_S)
@@ -227,8 +233,7 @@ class _Attempt:
             sidecar.child.let_go()
         if self.workload is not None:
             course.ending = self.workload.ending(self.order.grace_s + OVERDUE_S)
-        if sidecar is not None and not (course.interrupted and self.stop.level >= Stop.HIGHEST):
-            self.sealing = Sealing(self.partial)
+        seals = sidecar is not None and not (course.interrupted and self.stop.level >= Stop.HIGHEST)
         yield StageStarted(self.run, "settle")
         course.stderr_tail = tail_of(self.partial / STDERR_LOG, lines=10_000, size_B=STDERR_TAIL_B)
         if course.ending is not None and course.ending.launched_ns is not None and course.ending.exited_ns is not None:
@@ -240,13 +245,13 @@ class _Attempt:
             self.watch.forget(sidecar.child)
             sidecar.stop(SAMPLER_STOP_S)
         yield from self._clean_up()
-        if self.sealing is not None:
-            sealing = self.sealing
-            sealing.go(course.window, course.ending.launched_ns if course.ending is not None else None)
-            self.watch.hear(sealing.child, sealing.listen)
-            yield from self.watch.until("settle", lambda: sealing.child.exit_code is not None)
-            self.watch.forget(sealing.child)
-            course.samples = sealing.summary()
+        if seals:
+            sealer = self.sealer
+            sealer.order(self.partial, course.window, course.ending.launched_ns if course.ending is not None else None)
+            self.watch.hear(sealer.child, sealer.listen)
+            yield from self.watch.until("settle", sealer.answered)
+            self.watch.forget(sealer.child)
+            course.samples = sealer.summary()
         record = record_of(self.order, course, self.partial)
         path = publish(record, self.partial, None if record.status is Status.INTERRUPTED else self.final)
         yield RunSettled(self.run, path, record, quick_energy_J(record, course.samples))

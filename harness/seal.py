@@ -1,14 +1,15 @@
-"""CSV -> Parquet in a short-lived child (the home of pyarrow in the harness), checked row by row.
+"""CSV -> Parquet in a child process (the home of pyarrow in the harness), checked row by row.
 
-``python -P -m harness.seal RUN_FOLDER [--wait]`` reads ``samples.csv`` in chunks of bounded size, cuts what stands
+``python -P -m harness.seal RUN_FOLDER`` reads ``samples.csv`` in chunks of bounded size, cuts what stands
 after the last newline (a torn number parses silently), puts lines that are no readings aside in ``samples.unread.csv``,
 writes ``samples.parquet`` under another name, reads it back and compares, fsyncs and renames. The CSV stays: whoever
 ordered the sealing removes it when the record is safe. Prints one JSON object: rows, torn bytes, and what each channel
 holds.
 
-With ``--wait`` everything is imported first and the work begins with a line on standard input, ``{"begin_ns": …,
-"end_ns": …, "launched_ns": …}``: the window over which the judge wants to know gaps and means, and the moment at which
-start values are wanted; each may be left out. End-of-file instead ends it, undone.
+With ``--serve`` in place of the folder everything is imported first, which a line says; then each line on standard
+input is an order, ``{"folder": …, "begin_ns": …, "end_ns": …, "launched_ns": …}``, answered by one line, ``{"folder":
+…, "summary": …}`` or ``"error"`` for the summary. The window is that over which the judge wants to know gaps and
+means, the launch the moment at which start values are wanted; each may be left out. End-of-file ends it.
 """
 
 from __future__ import annotations
@@ -281,25 +282,38 @@ def _is_text(line: bytes) -> bool:
     return True
 
 
-def main() -> int:
-    """Seal the folder named on the command line."""
-    folder = Path(sys.argv[1])
-    interest = Interest()
-    if "--wait" in sys.argv[2:]:
-        order = sys.stdin.readline()
-        if not order.strip():
-            return 1
-        interest = Interest(**json.loads(order))
+def answer(folder: Path, interest: Interest) -> dict[str, Any]:
+    """Seal one folder and say what was found, or what went wrong."""
     try:
-        summary = seal(folder, interest)
+        return {"folder": str(folder), "summary": seal(folder, interest)}
     except (OSError, pa.ArrowException) as error:
-        print(f"{folder / SAMPLES_CSV} could not be sealed, it is kept: {error}", file=sys.stderr)
+        return {"folder": str(folder), "error": f"{folder / SAMPLES_CSV} is kept: {error}"}
+
+
+def serve() -> int:
+    """Seal what standard input orders, until it ends."""
+    print(json.dumps({"ready": True}), flush=True)
+    while line := sys.stdin.readline():
+        order = json.loads(line)
+        reply = answer(Path(order.pop("folder")), Interest(**order))
+        print(json.dumps(encode(reply), allow_nan=False), flush=True)
+        pa.default_memory_pool().release_unused()  # it sleeps while a workload is measured, and shall sleep small
+    return 0
+
+
+def main() -> int:
+    """Serve, or seal the folder named on the command line."""
+    if sys.argv[1] == "--serve":
+        return serve()
+    reply = answer(Path(sys.argv[1]), Interest())
+    if "error" in reply:
+        print(f"could not be sealed: {reply['error']}", file=sys.stderr)
         return 1
-    print(json.dumps(encode(summary), allow_nan=False))
+    print(json.dumps(encode(reply["summary"]), allow_nan=False))
     return 0
 
 
 if __name__ == "__main__":
     code = main()
     sys.stdout.flush()
-    os._exit(code)  # taking pyarrow down in order takes 40 ms that the next run would wait for
+    os._exit(code)  # taking pyarrow down in order takes 40 ms that somebody would wait for

@@ -144,21 +144,41 @@ def test_a_full_disk_leaves_the_csv_and_nothing_half_written(tmp_path):
     (tmp_path / "samples.csv").write_text(text)
     full = run_seal(tmp_path, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096)))
     assert 1 == full.returncode
-    assert "could not be sealed, it is kept" in full.stderr
+    assert "could not be sealed: " in full.stderr
     assert "Traceback" not in full.stderr
     assert ["samples.csv"] == [path.name for path in tmp_path.iterdir()]
     assert text == (tmp_path / "samples.csv").read_text()
 
 
-def test_as_a_process_it_waits_for_the_window_and_prints_one_object(tmp_path):
-    (tmp_path / "samples.csv").write_text(ROWS)
-    summary = json.loads(run_seal(tmp_path, "--wait", input='{"begin_ns": 1000, "end_ns": 1020}\n').stdout)
-    assert 101.0 == summary["channels"]["gpu0.power_W"]["window_mean"]
+def serve(*orders):
+    """What a serving process prints for these orders, line by line."""
+    text = "".join(json.dumps(order) + "\n" for order in orders)
+    command = [sys.executable, "-P", "-m", "harness.seal", "--serve"]
+    done = subprocess.run(command, input=text, capture_output=True, text=True, check=True)
+    return [json.loads(line) for line in done.stdout.splitlines()]
 
 
-def test_a_waiting_process_whose_orchestrator_has_gone_does_nothing(tmp_path):
+def test_a_serving_process_says_when_it_is_ready_and_seals_folder_after_folder(tmp_path):
+    folders = [tmp_path / name for name in ("one", "two")]
+    for folder in folders:
+        folder.mkdir()
+        (folder / "samples.csv").write_text(ROWS)
+    ready, *replies = serve(*({"folder": str(folder), "begin_ns": 1000, "end_ns": 1020} for folder in folders))
+    assert {"ready": True} == ready
+    assert [str(folder) for folder in folders] == [reply["folder"] for reply in replies]
+    assert [101.0, 101.0] == [reply["summary"]["channels"]["gpu0.power_W"]["window_mean"] for reply in replies]
+
+
+def test_a_folder_that_cannot_be_sealed_is_told_and_the_next_one_sealed(tmp_path):
     (tmp_path / "samples.csv").write_text(ROWS)
-    assert 1 == run_seal(tmp_path, "--wait", input="").returncode
+    _, first, second = serve({"folder": str(tmp_path / "absent")}, {"folder": str(tmp_path)})
+    assert "No such file" in first["error"]
+    assert "summary" in second
+
+
+def test_a_serving_process_without_orders_does_nothing(tmp_path):
+    (tmp_path / "samples.csv").write_text(ROWS)
+    assert [{"ready": True}] == serve()
     assert ["samples.csv"] == [path.name for path in tmp_path.iterdir()]
 
 
