@@ -7,6 +7,7 @@ delivers the domains that the analysis asks for. Every wait and duration is mult
 
 from __future__ import annotations
 
+from harness.configurations import cross
 from harness.protocol_model import Command, Hook, Protocol, Sensors, Simulated, Workload
 
 FACTOR = 0.001
@@ -86,8 +87,17 @@ def _hook(hook: Hook | None) -> Hook | None:
 
 def _sensors(protocol: Protocol) -> Sensors:
     """The simulated sensor alone; its settings stay where the protocol is simulated already."""
-    simulated = protocol.sensors.simulated or Simulated(domains=protocol.analysis.energy or DOMAINS)
+    simulated = protocol.sensors.simulated or Simulated(
+        domains=protocol.analysis.energy or DOMAINS, effect=_no_effect_of_labels(protocol)
+    )
     return Sensors(simulated=simulated)
+
+
+def _no_effect_of_labels(protocol: Protocol) -> dict[str, float]:
+    """The same power for all configurations where every factor is a label: an A/A night rehearses as one."""
+    if set(protocol.factors) - set(protocol.design.labels):
+        return {}
+    return {configuration.name: 1.0 for configuration in cross(protocol.factors, protocol.exclude)}
 
 
 def _literal(text: str) -> str:

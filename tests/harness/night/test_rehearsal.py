@@ -91,6 +91,16 @@ def test_a_simulated_protocol_keeps_its_settings(protocol: Protocol) -> None:
     assert (("wall",), 90.0) == (simulated.domains, simulated.load_W)
 
 
+def test_configurations_that_differ_by_labels_alone_use_the_same_power(protocol: Protocol) -> None:
+    body = protocol.to_json()
+    body["design"]["labels"] = ["arm", "size"]
+    labelled, half = rehearse(from_json(body)).sensors.simulated, rehearse(protocol).sensors.simulated
+    assert labelled is not None
+    assert half is not None
+    assert ({1.0}, 4) == (set(labelled.effect.values()), len(labelled.effect))
+    assert {} == half.effect
+
+
 def test_a_window_of_the_whole_process_stays_that(protocol: Protocol) -> None:
     whole = protocol.model_copy(update={"workload": protocol.workload.model_copy(update={"window": None})})
     assert rehearse(whole).workload.window is None
