@@ -41,7 +41,7 @@ def headline(
     lowest = min(told, key=lambda item: item.ratio.value if item.ratio.value is not None else 0.0)
     first = _compared(lowest, lowest.ratio, lowest.decision, response)
     return (
-        f"{first}: the lowest of {len(comparisons)} comparisons, of which {len(apart)} "
+        f"{first}: the lowest ratio of {len(comparisons)} comparisons, of which {len(apart)} "
         f"{'is' if len(apart) == 1 else 'are'} told apart after Holm's correction; {by}."
     )
 

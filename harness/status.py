@@ -28,7 +28,7 @@ from harness.record import (
     RunRecord,
     read_json,
 )
-from harness.view import LAST_RUNS, RECENT_RUNS, complaints
+from harness.view import LAST_RUNS, RECENT_RUNS, complaints, reason
 
 TAIL_B = 1 << 15
 """How much of the end of the running samples tells the power of now."""
@@ -138,7 +138,7 @@ def _in_short(record: RunRecord) -> SettledRun:
         status=record.status.value,
         validity=record.validity.value,
         window_s=record.window.duration_s if record.window else None,
-        reason=record.reason,
+        reason=reason(record),
         complaints=complaints(record),
     )
 

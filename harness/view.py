@@ -20,12 +20,14 @@ from harness.events import (
     Trouble,
     WarmupStarted,
 )
-from harness.record import RunRecord, Status, Validity
+from harness.record import RunRecord, Status, Validity, Verdict
 
 LAST_RUNS = 5
 """How many results are shown."""
 RECENT_RUNS = 20
 """How many runs the finish clock is reckoned from."""
+_UNCOMPARED = {"no_window": "no window"}
+"""Verdicts that leave a completed run out of the comparison, and what the display calls them."""
 
 
 @dataclass
@@ -119,8 +121,8 @@ def result_line(event: RunSettled) -> str:
         parts.append(duration(window_s))
     wrong = complaints(record)
     parts.append(", ".join(wrong) if wrong else "discarded" if record.validity is Validity.DISCARDED else "ok")
-    if record.reason:
-        parts.append(printable(record.reason))
+    if why := reason(record):
+        parts.append(printable(why))
     return "  ".join(parts)
 
 
@@ -129,7 +131,18 @@ def complaints(record: RunRecord) -> tuple[str, ...]:
     words = [] if record.status is Status.COMPLETED else [record.status.value.replace("_", " ")]
     if record.validity is Validity.INVALID and record.status is not Status.INTERRUPTED:
         words.append("invalid")
+    words += [_UNCOMPARED[verdict.name] for verdict in _uncompared(record)]
     return tuple(words)
+
+
+def reason(record: RunRecord) -> str:
+    """Why a run went as it did, or why it cannot be compared; empty where there is nothing to say."""
+    return record.reason or "; ".join(verdict.evidence for verdict in _uncompared(record))
+
+
+def _uncompared(record: RunRecord) -> list[Verdict]:
+    completed = record.status is Status.COMPLETED
+    return [verdict for verdict in record.verdicts if completed and verdict.name in _UNCOMPARED]
 
 
 def ending(event: NightEnded) -> str:

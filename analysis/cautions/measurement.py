@@ -41,13 +41,16 @@ def damage(seen: Evidence) -> Iterator[Caution]:
 
 def energy(seen: Evidence) -> Iterator[Caution]:
     """What is compared instead of energy, what is not in the sum, which runs have none."""
+    reasons = {item.reason for item in seen.assessment.exclusions if item.rule == "no-energy"}
     if seen.choice.refusal:
         yield Caution("domains-refused", f"No energy is summed: {seen.choice.refusal}.", "Mend analysis.energy.")
     if seen.asked != seen.response.name:
         yield Caution(
             "no-energy",
             f"The protocol asks for {seen.asked}, of which no run has any; {seen.response.name} is compared instead.",
-            "`nightwatt check` says what can be measured here.",
+            "The phase that workload.window names was not marked: compare its spelling in protocol and workload."
+            if "its window is not known" in reasons
+            else "`nightwatt check` says what can be measured here.",
         )
     elif not seen.response.is_there:
         yield Caution("metric-missing", f"No run has a value of {seen.response.phrase}.", "Let the workload report it.")

@@ -102,7 +102,7 @@ def test_many_configurations_open_with_the_lowest_of_them(simulate_once):
     found = answer(simulate_once(configurations=names, accuracy={}, blocks=8).path)
     assert [("b", "base"), ("c", "base"), ("d", "base")] == [(c.configuration, c.baseline) for c in found.comparisons]
     assert "c against base" in found.headline
-    assert "lowest of 3 comparisons, of which 3 are told apart" in found.headline
+    assert "the lowest ratio of 3 comparisons, of which 3 are told apart" in found.headline
     assert ["lower", "lower", "higher"] == [item.decision for item in found.comparisons]
     assert {"Friedman", "Levene (median)"} <= {test.name for test in found.omnibus}
     assert "Holm" == found.design["correction"]
@@ -135,6 +135,13 @@ def test_a_night_without_any_energy_compares_durations_and_says_so(simulate_once
     assert "no-energy" in codes(found)
     assert "lower" == found.comparisons[0].decision
     assert all(group.power.value is None for group in found.groups)
+
+
+def test_where_no_run_has_its_window_the_caution_points_at_the_marks(simulate):
+    made = simulate(blocks=2)
+    edit_records(made, lambda body: body.update(window=None))
+    advice = {caution.code: caution.advice for caution in answer(made.path).cautions}
+    assert "spelling" in advice["no-energy"]
 
 
 def test_a_metric_of_the_workload_can_be_the_response(simulate_once):
@@ -460,3 +467,10 @@ def test_the_frames_of_a_study_carry_value_and_standing(simulate_once):
     assert shown.runs.value.tolist() == approx([run.train_J["gpu0"] for run in made.runs], rel=1e-9)
     assert {"energy_J", "net_J", "uncertainty_J", "mean_power_W", "z", "mad"} <= set(shown.runs.columns)
     assert "train" in set(shown.energy.phase)
+
+
+def test_the_folders_of_the_machine_that_measured_are_not_in_the_findings(simulate_once):
+    findings = answer(simulate_once(blocks=2).path)
+    assert "simulated.toml" == findings.reproduce["protocol_file"]
+    assert {"train.py": "ab" * 32} == findings.reproduce["sources"]
+    assert b"/home/somebody" not in findings_bytes(findings)

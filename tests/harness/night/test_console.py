@@ -27,7 +27,7 @@ from harness.events import (
     Trouble,
     WarmupStarted,
 )
-from harness.record import Phase, RunRecord, Status, Validity
+from harness.record import Cause, Level, Phase, RunRecord, Status, Validity, Verdict
 from harness.view import View, duration, energy, now_line, printable, result_line
 
 Record = Callable[..., RunRecord]
@@ -124,6 +124,27 @@ def test_an_invalid_run_stays_to_be_done(tmp_path: Path, record: Record) -> None
     view = View(slots=4)
     view.take(RunSettled(NAME, tmp_path, record(validity=Validity.INVALID)))
     assert (0, {"invalid": 1}) == (view.done, view.counts)
+
+
+def test_a_completed_run_without_its_window_is_not_called_ok(tmp_path: Path, record: Record) -> None:
+    verdict = Verdict(
+        "no_window", Cause.OUTCOME, Level.WARNING, evidence="phase 'train' is not among the marked phases"
+    )
+    event = RunSettled(NAME, tmp_path, record(verdicts=(verdict,)))
+    assert result_line(event).endswith("no window  phase 'train' is not among the marked phases")
+    view = View()
+    view.take(event)
+    assert {"no window": 1} == view.counts
+
+
+def test_a_failed_run_is_told_by_its_failure_alone(tmp_path: Path, record: Record) -> None:
+    verdict = Verdict(
+        "no_window", Cause.OUTCOME, Level.WARNING, evidence="phase 'train' is not among the marked phases"
+    )
+    line = result_line(
+        RunSettled(NAME, tmp_path, record(status=Status.FAILED, reason="exit code 7", verdicts=(verdict,)))
+    )
+    assert line.endswith("failed  exit code 7")
 
 
 def test_what_a_workload_says_of_itself_cannot_steer_the_terminal(tmp_path: Path, record: Record) -> None:
