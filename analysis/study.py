@@ -16,6 +16,7 @@ import platform
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -266,13 +267,17 @@ def _design(
 
 
 def _reproduce(night: Night) -> dict[str, Any]:
-    """What it takes to have the same answer again: the folder, the versions, one command."""
+    """What it takes to have the same answer again: the folder, the versions, one command.
+
+    Files appear by name and hash: the folders of the machine that measured are nobody's business.
+    """
+    sources = [item for item in night.plan.get("sources") or [] if isinstance(item, dict)]
     return {
         "night": night.path.resolve().name,
         "command": f"nightwatt report {night.path.resolve().name}",
-        "protocol_file": night.plan.get("protocol_file", ""),
+        "protocol_file": PurePath(str(night.plan.get("protocol_file", ""))).name,
         "protocol_sha256": night.plan.get("protocol_sha256", ""),
-        "sources": night.plan.get("sources", []),
+        "sources": {str(item.get("copied_as", "")): str(item.get("sha256", "")) for item in sources},
         "made_by": night.plan.get("nightwatt", ""),
         "python": platform.python_version(),
         "packages": {name: _version(name) for name in PACKAGES},
