@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import pandas as pd
 
@@ -17,6 +17,8 @@ NAMES = (
     *("exclusions", "outlier-rule", "tests", "runs", "machine", "channels", "design", "reproduce"),
 )
 """Every name that a table of a report can have."""
+_OF_ENERGY = ("results", "drift", "exclusions", "tests", "runs")
+"""The sections whose numbers are what they are because of the power that was recorded."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,7 @@ def sections(night: Night, study: Study, rows: pd.DataFrame) -> Sections:
         (answers.metrics, any(group.metrics for group in found.groups)),
         (answers.exploratory, bool(found.exploratory)),
     )
-    return Sections(
+    listed = Sections(
         results=(answers.summary(found), *(make(found) for make, wanted in optional if wanted)),
         drift=(evidence.drift(found),),
         quality=(of_night.verdicts(night), of_night.sampler(night)),
@@ -58,4 +60,21 @@ def sections(night: Night, study: Study, rows: pd.DataFrame) -> Sections:
         machine=(of_night.machine(night), of_night.channels(night)),
         methods=(of_night.facts("design", "The design and the analysis plan", found.design),),
         reproduce=(of_night.facts("reproduce", "What it was made with", found.reproduce),),
+    )
+    return _labelled(listed, rehearsal=night.rehearsal, modelled=found.quality == "modelled")
+
+
+def _labelled(listed: Sections, *, rehearsal: bool, modelled: bool) -> Sections:
+    """The tables with what must be known of their numbers in their titles: a table is read, and copied, by itself."""
+
+    def titled(section: str, table: Table) -> Table:
+        of_energy = modelled and section in _OF_ENERGY
+        title = f"{'REHEARSAL: ' if rehearsal else ''}{table.title}{' (modelled, not measured)' if of_energy else ''}"
+        return replace(table, title=title)
+
+    return Sections(
+        **{
+            field.name: tuple(titled(field.name, table) for table in getattr(listed, field.name))
+            for field in fields(listed)
+        }
     )

@@ -33,6 +33,8 @@ class Model:
     full_W: float
     exponent: float
     origin: str
+    basis: str
+    """The origin in a few words, for every place where a figure is named."""
 
     def power_W(self, load: float) -> float:
         """The power at a load of 0 to 1."""
@@ -40,7 +42,7 @@ class Model:
 
     def __str__(self) -> str:
         power = "" if self.exponent == 1.0 else f"^{self.exponent:g}"
-        return f"load model: {self.idle_W:g} W + {self.full_W - self.idle_W:g} W x load{power} ({self.origin})"
+        return f"load model: {self.idle_W:g} W + {self.full_W - self.idle_W:g} W x load{power} ({self.basis})"
 
 
 def make_model(settings: Mapping[str, Any], cores: int) -> Model:
@@ -60,7 +62,14 @@ def make_model(settings: Mapping[str, Any], cores: int) -> Model:
             where="sensors.load_model",
             remedy="give both idle_W and full_W",
         )
-    return Model(idle_W, full_W, float(settings.get("exponent", 1.0)), origin)
+    words = {
+        (True, True): "server averages",
+        (True, False): "idle: server average",
+        (False, True): "full: server average",
+    }
+    word = words.get((given_idle_W is None, given_full_W is None))
+    basis = f"{word} for {cores} cores" if word else "as configured"
+    return Model(idle_W, full_W, float(settings.get("exponent", 1.0)), origin, basis)
 
 
 def open_sensor(settings: Mapping[str, Any], site: Site, *, clock: Clock = CLOCK) -> LoadModel:

@@ -191,6 +191,11 @@ def test_what_was_not_measured_says_so_first_and_on_every_figure(simulate):
     assert 8 == len(drawn)
     # Letters are drawn as paths; matplotlib leaves the words of each text in a comment.
     assert [] == [name for name, text in drawn.items() if "REHEARSAL" not in text or "odelled" not in text]
+    for suffix in ("md", "tex", "html"):  # each of them is read, and copied, by itself
+        told = {path.stem: path.read_text("utf-8") for path in paths.folder.glob(f"tables/*.{suffix}")}
+        assert [] == [name for name, text in told.items() if "REHEARSAL" not in text]
+        for name in ("summary", "comparisons", "effects", "exploratory", "drift", "exclusions", "tests", "runs"):
+            assert "(modelled, not measured)" in told[name]
 
 
 @pytest.mark.parametrize(

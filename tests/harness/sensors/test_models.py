@@ -39,12 +39,15 @@ def test_without_coefficients_they_come_from_the_cores_and_the_channel_says_from
     (channel,) = load_model.open_sensor({"idle_W": None, "full_W": None}, site).channels
     assert (Quality.MODELLED, Kind.MEAN, "cpu") == (channel.quality, channel.kind, channel.domain)
     assert "2.96 W + 11.04 W x load" in channel.source
-    assert "0.74 W idle and 3.5 W full for each of 4 cores: Cloud Carbon Footprint" in channel.source
+    assert channel.source.endswith("(server averages for 4 cores)")
+    origin = load_model.make_model({}, 4).origin
+    assert "0.74 W idle and 3.5 W full for each of 4 cores: Cloud Carbon Footprint" in origin
 
 
 def test_coefficients_of_the_user_s_own_are_said_to_be_so(site):
     assert "(as configured)" in load_model.open_sensor({"idle_W": 1, "full_W": 2}, site).channels[0].source
-    assert "0.74 W idle for each" in load_model.open_sensor({"full_W": 20}, site).channels[0].source
+    assert "(idle: server average for 4 cores)" in load_model.open_sensor({"full_W": 20}, site).channels[0].source
+    assert "0.74 W idle for each" in load_model.make_model({"full_W": 20}, 4).origin
 
 
 def test_full_power_below_idle_power_is_refused(site):
