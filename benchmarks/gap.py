@@ -1,7 +1,7 @@
 """What nightwatt adds between the end of one workload and the launch of the next, and what sealing adds to it by rows.
 
 The night has no waits, so the whole realised gap (`gap_s` of each run) is nightwatt's own: settle one run, start the
-instruments of the next, launch. Sealing is measured as the night orders it: a child that has imported what it needs.
+instruments of the next, launch. Sealing is measured as the night orders it: by a child that waits for orders.
 """
 
 from __future__ import annotations
@@ -72,23 +72,23 @@ def sealing(folder: Path) -> list[Figure]:
 
 
 def seal_s(folder: Path, rows: int) -> float:
-    """Seconds from the order to seal until the answer."""
+    """Seconds from the order to seal until its answer, of a child that has said it is ready."""
     run = folder / f"run-{rows}"
     run.mkdir(exist_ok=True)
     write_samples(run / "samples.csv", rows)
-    order = json.dumps({"folder": str(run), "begin_ns": 0, "end_ns": 10**15}).encode() + b"\n"
     command = [sys.executable, "-P", "-m", "harness.seal", "--serve"]
+    order = json.dumps({"folder": str(run), "begin_ns": 0, "end_ns": 10**15}).encode() + b"\n"
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
-        assert child.stdin is not None
-        assert child.stdout is not None
-        child.stdout.readline()  # it is ready
+        if child.stdin is None or child.stdout is None:
+            sys.exit("gap: the child has no pipes")
+        child.stdout.readline()
         begin_s = time.perf_counter()
         child.stdin.write(order)
         child.stdin.flush()
-        reply = json.loads(child.stdout.readline())
+        told = json.loads(child.stdout.readline())
         passed_s = time.perf_counter() - begin_s
         child.stdin.close()
-    if reply["summary"]["rows"] != rows:
+    if told["summary"]["rows"] != rows:
         sys.exit(f"gap: {rows} rows were written, but not as many sealed")
     return passed_s
 
