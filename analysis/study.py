@@ -102,10 +102,14 @@ def examine(night: Night, plan: Analysis | None = None) -> Study:
     findings = Findings(
         title=night.protocol.title,
         first_line=first_line(
-            rehearsal=night.rehearsal, quality=response.quality, domains=response.domains, sources=sources
+            rehearsal=night.rehearsal,
+            quality=response.quality,
+            domains=response.domains,
+            sources=sources,
+            instead="" if response is asked else f"{asked.name} was asked for and no run has it: {response.phrase}",
         ),
         headline=headline(compared, described, response, sources),
-        headline_all=headline_all(compared, len(assessment.rule["flagged"]), response),
+        headline_all=headline_all(compared, assessment.rule, response),
         response=response.label,
         unit=response.unit,
         domains=response.domains,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from analysis.comparisons import CANNOT_BE_TOLD, HIGHER, LOWER, NOT_APART, Method, disagree
 from analysis.findings import Comparison, Estimate, Group
@@ -16,13 +16,24 @@ if TYPE_CHECKING:
 REHEARSAL = "REHEARSAL: simulated sensors and fake workloads{but}; no number here is about a real machine."
 MODELLED = "Modelled, not measured: the power of {domains} was computed ({sources}), not read from a sensor."
 
+NOT_WHAT_WAS_ASKED = "Not what was asked for: {instead} is compared instead."
 
-def first_line(*, rehearsal: bool, quality: str, domains: Sequence[str], sources: Sequence[str]) -> str:
-    """What must stand above everything else; empty for a measured night."""
+
+def first_line(
+    *, rehearsal: bool, quality: str, domains: Sequence[str], sources: Sequence[str], instead: str = ""
+) -> str:
+    """What must stand above everything else; empty for a measured night that has what was asked for.
+
+    ``instead`` says what is compared in place of what was asked for, "" where nothing is.
+    """
     modelled = quality == "modelled"
     if rehearsal:
-        return REHEARSAL.format(but=", modelled, not measured" if modelled else "")
-    return MODELLED.format(domains=", ".join(domains), sources=", ".join(sources) or "a model") if modelled else ""
+        said = REHEARSAL.format(but=", modelled, not measured" if modelled else "")
+    elif modelled:
+        said = MODELLED.format(domains=", ".join(domains), sources=", ".join(sources) or "a model")
+    else:
+        said = ""
+    return f"{said} {NOT_WHAT_WAS_ASKED.format(instead=instead)}".strip() if instead else said
 
 
 def headline(
@@ -46,10 +57,18 @@ def headline(
     )
 
 
-def headline_all(comparisons: Sequence[Comparison], flagged: int, response: Response) -> str:
-    """The headline with the flagged runs left in, and whether that changes the answer; empty where none was flagged."""
-    if not flagged or not comparisons:
+def headline_all(comparisons: Sequence[Comparison], rule: Mapping[str, Any], response: Response) -> str:
+    """The headline with the flagged runs left in, and whether that changes the answer; empty without a rule.
+
+    ``rule`` is the findings' ``outlier_rule``: its name, threshold, whether it could fire, and the runs it flagged.
+    """
+    if rule["rule"] == "none" or not any(item.ratio.value is not None for item in comparisons):
         return ""
+    flagged = len(rule["flagged"])
+    if not flagged:
+        score = {"z": "|z|", "mad": "MAD score"}[rule["rule"]]
+        why = "flagged no run" if rule["could_fire"] else "cannot flag any run at this n"
+        return f"The outlier rule ({score} > {rule['threshold']:g}) {why}: with all runs the answer is the same."
     runs = f"{flagged} flagged run{'' if flagged == 1 else 's'}"
     differing = [item for item in comparisons if disagree(item)]
     if len(comparisons) == 1:

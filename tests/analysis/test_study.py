@@ -74,6 +74,13 @@ def test_flagged_runs_leave_the_headline_and_the_whole_stands_on_the_next_line(s
     assert [made.folder("b05-1").name] == found.outlier_rule["flagged"]
 
 
+def test_it_is_said_when_no_run_was_flagged_and_when_none_could_be(simulate_once):
+    lines = [answer(simulate_once(blocks=blocks).path).headline_all for blocks in (20, 5)]
+    assert "flagged no run" in lines[0]
+    assert "cannot flag any run at this n" in lines[1]
+    assert all("the answer is the same" in line for line in lines)
+
+
 def test_it_is_said_when_the_answer_depends_on_the_flagged_runs(simulate_once):
     made = simulate_once(
         blocks=14, configurations={"base": 1.0, "lean": 0.995}, noise=0.002, outliers={"b05-1": 3.0}, seed=2
@@ -474,3 +481,9 @@ def test_the_folders_of_the_machine_that_measured_are_not_in_the_findings(simula
     assert "simulated.toml" == findings.reproduce["protocol_file"]
     assert {"train.py": "ab" * 32} == findings.reproduce["sources"]
     assert "/home/somebody" not in json.dumps(to_json(findings))
+
+
+def test_a_duration_in_the_place_of_energy_is_named_above_everything(simulate_once):
+    line = answer(simulate_once(blocks=3, energy=False).path).first_line
+    assert "Not what was asked for: energy was asked for and no run has it" in line
+    assert "duration of train" in line
