@@ -102,7 +102,7 @@ class _Attempt:
         self.sidecar: Sidecar | None = None
         self.workload: Keeping | None = None
         self.hook: Keeping | None = None
-        self.recording = self.settling = self.cleanup_due = False
+        self.recording = self.settling = self.cleanup_due = self.stop_told = False
         self.level = 0
         self.trouble = ""
         self.watch = Watch(stop, self._notice, self._glance)
@@ -291,6 +291,13 @@ class _Attempt:
         if status.trouble and status.trouble != self.trouble:
             yield Trouble(status.trouble, run=self.run)
         self.trouble = status.trouble
+        if self.level and not self.stop_told:
+            self.stop_told = True
+            yield Trouble(
+                f"the night is being stopped: the workload has {self.order.grace_s:g} s to end by itself",
+                remedy="nothing to do; a second Ctrl-C ends it at once",
+                run=self.run,
+            )
         phase = current_phase(self.marks_path) if stage == "workload" else ""
         yield Tick(self.run, stage, stage_s, phase, status.power_W, status.temperature_C)
 

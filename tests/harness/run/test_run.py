@@ -203,6 +203,17 @@ def test_what_the_sampler_complains_of_is_told_once(order, stop, python, monkeyp
     ]
 
 
+def test_a_stop_that_waits_for_the_workload_says_so_once(order, stop, python, monkeypatch):
+    monkeypatch.setattr("harness.watch.TICK_S", 0.05)
+    code = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)\nmark(mark='begin', phase='train')\n"
+    told = []
+    for event in execute(order(python(code + HANG), grace_s=1.0), stop):
+        if isinstance(event, Tick) and event.phase == "train" and not stop.level:
+            stop.request()
+        told += [event] if isinstance(event, Trouble) else []
+    assert ["the night is being stopped: the workload has 1 s to end by itself"] == [event.what for event in told]
+
+
 def test_a_workload_without_marks_is_measured_whole(order, settle, python):
     record = settle(order(python("time.sleep(0.1)"))).record
     assert ("", record.launched_ns, record.exited_ns) == (
