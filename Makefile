@@ -21,7 +21,7 @@ help:
 	@echo 'make clean     remove .venv, caches and build products; never results/'
 	@echo
 	@echo 'PYTHON=python3.12            the Python that .venv is made with (3.11 or newer)'
-	@echo 'PIP_ARGS="--index-url …"     passed on to pip, for example for a CPU build of torch'
+	@echo 'PIP_ARGS="-i …"              passed on to pip, for example for a CPU build of torch'
 	@echo 'PYTEST_ARGS="-k plan"        passed on to pytest'
 
 demo: $(VENV)/.installed-demo
@@ -47,7 +47,7 @@ bench: $(VENV)/.installed-test
 constraints:
 	@mkdir -p build && echo 'torch==2.13.0' > build/pinned.txt
 	uv pip compile --quiet --universal --fork-strategy fewest --python-version 3.11 --constraint build/pinned.txt \
-	  --extra torch --extra tensorflow --extra dev --no-emit-index-url --no-emit-find-links --no-annotate --no-header \
+	  --extra torch --extra tensorflow --extra dev --no-annotate --no-header \
 	  pyproject.toml --output-file build/constraints.txt
 	@grep '^#' constraints.txt > build/head.txt
 	@grep -v -E '^(cuda-|nvidia-(cu|n[vc]c|nvjit|nvsh|nvtx)|triton|colorama)' build/constraints.txt > build/kept.txt
