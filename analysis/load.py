@@ -28,6 +28,7 @@ from analysis.run_checks import checked_record, is_slot
 from harness.errors import NightFolderError, UsageError
 from harness.protocol import Protocol, from_json
 from harness.record import (
+    READABLE,
     RUN_JSON,
     SAMPLE_COLUMNS,
     SAMPLES_PARQUET,
@@ -185,7 +186,7 @@ def _json_object(path: Path) -> dict[str, Any]:
 
 def _check_schema(body: Mapping[str, Any], where: str) -> None:
     schema = body.get("schema")
-    if schema == SCHEMA:
+    if schema in READABLE:
         return
     if not isinstance(schema, int):
         raise NightFolderError("no schema is named here", where=where, remedy=REMEDY_NIGHT)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +16,10 @@ from harness.marks import Marks
 from harness.order import RunOrder
 from harness.record import (
     CLOCKS_CSV,
-    SAMPLER_JSON,
+    SAMPLER,
     Cause,
     Channel,
+    InstrumentFiles,
     Level,
     Phase,
     Quality,
@@ -46,6 +47,8 @@ class Course:
     """Why this attempt did not go its way: the status that it gets, and the reason."""
     lost: str = ""
     """Why an instrument counts as lost."""
+    instrument_exits: Mapping[str, int | None] = field(default_factory=dict)
+    """Exit code of each instrument; None: it had to be left behind."""
     decision: Decision | None = None
     """Of the cool-down's gate, the last one."""
     cleanup_fault: str = ""
@@ -65,8 +68,8 @@ class Course:
 
 
 @dataclass(frozen=True)
-class SamplerReport:
-    """What the sampler's own file says."""
+class InstrumentReport:
+    """What an instrument's own file says."""
 
     state: str = ""
     """ready | ended; "" where there is no file."""
@@ -76,18 +79,18 @@ class SamplerReport:
     """What each sensor says of itself; of one that is missing, the reason and the remedy."""
 
 
-def read_sampler(folder: Path) -> SamplerReport:
-    """The report that the sampler left in a run folder."""
+def read_report(folder: Path, name: str = SAMPLER) -> InstrumentReport:
+    """The report that an instrument left in a run folder."""
     try:
-        body = read_json(folder / SAMPLER_JSON)
+        body = read_json(folder / InstrumentFiles(name).report)
     except FileNotFoundError:
-        return SamplerReport()
+        return InstrumentReport()
     seen = body.get("refresh_seen", {})
     channels = (channel_from_json(item) for item in body.get("channels", ()))
     missing = {
         item["sensor"]: {"missing": item["reason"], "remedy": item["remedy"]} for item in body.get("missing", ())
     }
-    return SamplerReport(
+    return InstrumentReport(
         state=body.get("state", ""),
         channels=tuple(replace(channel, refresh_seen_s=seen.get(channel.name)) for channel in channels),
         cost=SamplerCost(**body["cost"]) if body.get("cost") else None,
@@ -97,7 +100,10 @@ def read_sampler(folder: Path) -> SamplerReport:
 
 def record_of(order: RunOrder, course: Course, folder: Path) -> RunRecord:
     """The record of an attempt that is over, with its verdicts; ``folder`` holds what its sampler left."""
-    ending, sampler, clocks = course.ending or Ending("told"), read_sampler(folder), read_clocks(folder / CLOCKS_CSV)
+    ending, clocks = course.ending or Ending("told"), read_clocks(folder / CLOCKS_CSV)
+    sampler = read_report(folder)
+    others = {name: read_report(folder, name) for name in order.instruments}
+    channels = (*sampler.channels, *(channel for item in others.values() for channel in item.channels))
     status, reason = _status(course)
     samples = course.samples or {"rows": 0, "torn_B": 0, "channels": {}}
     gap_s = None
@@ -126,14 +132,25 @@ def record_of(order: RunOrder, course: Course, folder: Path) -> RunRecord:
         stages=tuple(sorted(course.stages, key=lambda stage: stage.begin_ns)),
         phases=course.marks.phases,
         metrics=course.marks.results,
-        channels=sampler.channels,
+        channels=channels,
         rows=samples["rows"],
         torn_B=samples["torn_B"],
         clock=thin(clocks),
         sampler=sampler.cost,
-        sensors=sampler.sensors,
+        sensors={
+            **sampler.sensors,
+            **{name: facts for item in others.values() for name, facts in item.sensors.items()},
+        },
+        instruments={
+            name: {
+                "state": item.state,
+                "cost": asdict(item.cost) if item.cost else None,
+                "exit_code": course.instrument_exits.get(name),
+            }
+            for name, item in others.items()
+        },
         resources=ending.rusage,
-        start_temperature_C=_start_temperature_C(sampler.channels, samples["channels"]) if ending.launched_ns else {},
+        start_temperature_C=_start_temperature_C(channels, samples["channels"]) if ending.launched_ns else {},
         gap_s=gap_s,
         command=order.command,
         rehearsal=order.rehearsal,
@@ -144,7 +161,9 @@ def record_of(order: RunOrder, course: Course, folder: Path) -> RunRecord:
         leftovers=ending.leftovers,
         stuck=ending.stuck,
         samples=course.samples,
-        sampler_state=sampler.state,
+        unfinished=tuple(
+            name for name, item in ((SAMPLER, sampler), *others.items()) if item.state not in ("", "ended")
+        ),
         lost=course.lost,
         clocks=clocks,
         expected_channels=order.expected_channels,
@@ -164,7 +183,7 @@ def _start_temperature_C(channels: Sequence[Channel], tallies: Mapping[str, Any]
     return {
         channel.domain: tallies[channel.name]["start"]
         for channel in channels
-        if channel.name == f"{channel.domain}.temperature_C" and tallies.get(channel.name, {}).get("start") is not None
+        if channel.quantity == "temperature_C" and tallies.get(channel.name, {}).get("start") is not None
     }
 
 

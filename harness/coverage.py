@@ -36,7 +36,7 @@ def judge_measurement(
     record: RunRecord,
     *,
     samples: Mapping[str, Any] | None,
-    sampler_state: str,
+    unfinished: Sequence[str],
     lost: str,
     clocks: Sequence[ClockPair],
     expected_channels: Sequence[str],
@@ -44,8 +44,9 @@ def judge_measurement(
     """Every verdict on the measurement of a run."""
     if lost:
         yield _verdict("lost_instrument", Level.INVALID, evidence=lost)
-    elif sampler_state not in ("", "ended"):
-        yield _verdict("sampler_unfinished", Level.WARNING, evidence="the sampler had to be ended by force")
+    elif unfinished:
+        evidence = f"{', '.join(unfinished)} had to be ended by force"
+        yield _verdict("instrument_unfinished", Level.WARNING, evidence=evidence)
     yield from _clock(record, clocks)
     if record.sampler is not None and record.sampler.ticks:
         share = record.sampler.late_ticks / record.sampler.ticks

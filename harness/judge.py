@@ -50,8 +50,8 @@ class Evidence:
     stuck: tuple[str, ...] = ()
     samples: Mapping[str, Any] | None = None
     """The summary of ``harness.seal``; None when nothing was sealed."""
-    sampler_state: str = ""
-    """What the sampler's own file says: "ready" when it never came to its end; "" where there was no sampler."""
+    unfinished: tuple[str, ...] = ()
+    """The instruments that never came to their end."""
     lost: str = ""
     """Why an instrument counts as lost."""
     clocks: Sequence[ClockPair] = ()
@@ -107,7 +107,7 @@ def judge(record: RunRecord, evidence: Evidence) -> tuple[Verdict, ...]:
         *judge_measurement(
             record,
             samples=evidence.samples,
-            sampler_state=evidence.sampler_state,
+            unfinished=evidence.unfinished,
             lost=evidence.lost,
             clocks=evidence.clocks,
             expected_channels=evidence.expected_channels,

@@ -19,7 +19,8 @@ import contextlib
 import functools
 import shlex
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 from harness import protocol as protocols
 from harness import run
@@ -29,10 +30,10 @@ from harness.folder import OpenNight, supersede
 from harness.journal import stamp
 from harness.order import RunOrder
 from harness.plan import Slot
-from harness.probe import sensor_settings
+from harness.probe import instrument_settings, sensor_settings
 from harness.progress import Outcome, Progress
 from harness.protocol_model import Hook
-from harness.record import PARTIAL, NightFolder, RunName, slug
+from harness.record import PARTIAL, NightFolder, RunName, RunRecord, slug
 from harness.run_folder import set_aside
 from harness.sealing import SEALER_LOG, Sealer
 from harness.stop import Stop
@@ -67,6 +68,7 @@ class _Walk:
         self.progress = Progress(opened.plan, opened.protocol.night.attempts, opened.outcomes, opened.used)
         self.previous_end_ns: int | None = None
         self.attempt_end_boottime_ns: int | None = None
+        self.hints: dict[str, Any] = {}
 
     def events(self, resumed: bool) -> Iterator[Event]:
         """The whole session."""
@@ -118,6 +120,7 @@ class _Walk:
                     if isinstance(event, RunSettled):
                         self.progress.settle(Outcome.of(event.record))
                         self.previous_end_ns = event.record.exited_ns or event.record.ended_ns
+                        self.hints = hints(event.record)
                     yield event
         except (NightwattError, OSError) as error:
             self.progress.lose(slot)
@@ -157,6 +160,9 @@ class _Walk:
             baseline_s=protocol.baseline.duration_s if protocol.baseline and slot.baseline else None,
             sensors=sensor_settings(protocol),
             fallback=protocol.sensors.fallback,
+            instruments=instrument_settings(protocol),
+            hints=self.hints,
+            on_lost=protocol.night.lost_instrument,
             plan_seed=plan.seed,
             previous_end_ns=self.previous_end_ns,
             temperature_target=self.progress.temperature_target_C(slot) if until_cool else None,
@@ -251,6 +257,12 @@ class _Walk:
             f"stopped after {failures} failures in a row (night.stop_after_failures): {done}",
             f"nightwatt resume {folder}",
         )
+
+
+def hints(record: RunRecord) -> dict[str, Any]:
+    """What the sensors of a run left for those of the next, by the sensor's name."""
+    told = ((name, facts) for name, facts in record.sensors.items() if isinstance(facts, Mapping))
+    return {name: facts["hint"] for name, facts in told if "hint" in facts}
 
 
 def _trouble(error: Exception, run: str) -> Trouble:

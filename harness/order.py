@@ -34,6 +34,12 @@ class RunOrder:
     sensors: Mapping[str, Any] = field(default_factory=dict)
     """Sensor name -> its settings, as in the sampler's spec; empty, and no fallback: no sampler is started."""
     fallback: str | None = None
+    instruments: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """The instruments beside our own sampler: name -> settings."""
+    hints: Mapping[str, Any] = field(default_factory=dict)
+    """By the sensor's name, what the previous run's sampler left for this one."""
+    on_lost: str = "end"
+    """What a lost instrument does to the workload: "end" it, or "go_on"; the run is invalid either way."""
     plan_seed: int = 0
     previous_end_ns: int | None = None
     """CLOCK_MONOTONIC when the previous workload ended, this boot; None: there was none."""
@@ -45,5 +51,5 @@ class RunOrder:
     """The channels of the night's first run; one that is missing makes this run invalid."""
     accuracy: str = "accuracy"
     """The metric that the judge compares with chance."""
-    silence_s: float = 10.0
-    """How long the sampler may say nothing before it counts as lost."""
+    silence_s: float = 2.0
+    """How long an instrument may say nothing before it counts as lost."""

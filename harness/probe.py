@@ -21,7 +21,6 @@ from harness.record import Channel, channel_from_json
 
 PROBE_S = 60.0
 """How long a probe may take; a driver that wakes a card needs seconds."""
-_ENERGY = (".energy_J", ".power_W")
 
 
 @dataclass(frozen=True)
@@ -46,6 +45,16 @@ class Probe:
     facts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """What each sensor says of itself, by its name."""
 
+    def with_more(self, other: Probe) -> Probe:
+        """This and what another instrument would record."""
+        return Probe(
+            self.channels + other.channels,
+            self.missing + other.missing,
+            self.cards + other.cards,
+            {**self.by_sensor, **other.by_sensor},
+            {**self.facts, **other.facts},
+        )
+
     @property
     def devices(self) -> tuple[str, ...]:
         """The lasting identities of the devices behind the channels, each once."""
@@ -54,8 +63,7 @@ class Probe:
     @property
     def energy_domains(self) -> tuple[str, ...]:
         """The domains whose energy the channels tell."""
-        energetic = (channel for channel in self.channels if channel.name == channel.domain + _suffix(channel.name))
-        return tuple(dict.fromkeys(channel.domain for channel in energetic))
+        return tuple(dict.fromkeys(channel.domain for channel in self.channels if channel.tells_energy))
 
 
 def sensor_settings(protocol: Protocol) -> dict[str, Any]:
@@ -64,18 +72,31 @@ def sensor_settings(protocol: Protocol) -> dict[str, Any]:
     return {name: settings for name, settings in named.items() if settings is not None}
 
 
+def instrument_settings(protocol: Protocol) -> dict[str, Any]:
+    """The instruments beside our own sampler that a protocol names, with their settings."""
+    named = protocol.instruments.model_dump(mode="json", exclude_none=True)
+    return {name: settings for name, settings in named.items() if settings is not None}
+
+
 def probe(protocol: Protocol) -> Probe:
-    """Ask a sampler what it would record for ``protocol`` on this machine; names no sensor: nothing is started."""
+    """Ask each instrument what it would record for ``protocol`` on this machine; names none: nothing is started."""
+    found = Probe()
     settings = sensor_settings(protocol)
-    if not settings and not protocol.sensors.fallback:
-        return Probe()
+    if settings or protocol.sensors.fallback:
+        found = found.with_more(_probed(settings, protocol.sensors.fallback, protocol.design.seed))
+    for name, its in instrument_settings(protocol).items():
+        found = found.with_more(_probed({name: its}, None, protocol.design.seed))
+    return found
+
+
+def _probed(settings: Mapping[str, Any], fallback: str | None, seed: int) -> Probe:
     with tempfile.TemporaryDirectory(prefix="nightwatt-probe-") as folder:
         spec = Path(folder) / "spec.json"
         spec.write_text(
             json.dumps(
                 {
-                    "run_folder": folder, "sensors": settings, "fallback": protocol.sensors.fallback,
-                    "plan_seed": protocol.design.seed, "slot": "", "configuration": "", "root": "/",
+                    "run_folder": folder, "sensors": settings, "fallback": fallback,
+                    "plan_seed": seed, "slot": "", "configuration": "", "root": "/",
                 }
             )
         )  # fmt: skip
@@ -97,13 +118,19 @@ def require(protocol: Protocol, found: Probe) -> None:
     sensors = protocol.sensors
     named = tuple(sensor_settings(protocol))
     required = sensors.required if sensors.required is not None else () if sensors.fallback else named
+    instruments = instrument_settings(protocol)
+    required = (*required, *instruments)
+
+    def word(item: Missing) -> str:
+        return f"{'instrument' if item.sensor in instruments else 'sensor'} {item.sensor}"
+
     wanting = [item for item in found.missing if item.sensor in required]
     domains = found.energy_domains
     absent = [domain for domain in protocol.analysis.energy if domain not in domains]
     no_energy = protocol.analysis.metric == "energy" and not domains
     if not (wanting or absent or no_energy):
         return
-    reasons = [f"sensor {item.sensor}: {item.reason}" for item in wanting]
+    reasons = [f"{word(item)}: {item.reason}" for item in wanting]
     if absent:
         reasons.append(
             f"analysis.energy asks for {', '.join(absent)}, which no channel covers"
@@ -111,7 +138,7 @@ def require(protocol: Protocol, found: Probe) -> None:
         )
     elif no_energy:
         reasons.append("no sensor of this protocol tells any energy, and analysis.metric is energy")
-        reasons += [f"sensor {item.sensor}: {item.reason}" for item in found.missing if item not in wanting]
+        reasons += [f"{word(item)}: {item.reason}" for item in found.missing if item not in wanting]
     remedies = [item.remedy for item in (found.missing if absent or no_energy else wanting) if item.remedy]
     remedies.append(
         "`nightwatt check` lists what this machine can measure; a model must be asked for by name:"
@@ -124,10 +151,6 @@ def _cards(nvml: Mapping[str, Any]) -> tuple[Gpu, ...]:
     """The cards in what the sensor nvml says of itself."""
     driver = nvml.get("driver", "")
     return tuple(Gpu(item["name"], item["uuid"], driver) for item in nvml.get("devices", ()))
-
-
-def _suffix(name: str) -> str:
-    return next((suffix for suffix in _ENERGY if name.endswith(suffix)), "\0")
 
 
 def _ask(command: Sequence[str]) -> Mapping[str, Any]:

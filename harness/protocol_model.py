@@ -146,12 +146,37 @@ class Sensors(Section):
     """Sensors without which the night does not begin. Left out: all named, or none beside a fallback."""
 
 
+class EnergiBridge(Section):
+    """EnergiBridge, started around a sleeper of its own."""
+
+    interval_ms: Annotated[float, Field(ge=50)] = 200.0
+    program: str = "energibridge"
+    """Its path, or its name where it is found in PATH."""
+
+
+class CodeCarbon(Section):
+    """CodeCarbon's offline tracker."""
+
+    interval_ms: Annotated[float, Field(ge=100)] = 1000.0
+    country: str
+    """ISO 3166 code of three letters: whose carbon intensity is used."""
+
+
+class Instruments(Section):
+    """What records beside our own sampler, each in a process of its own."""
+
+    energibridge: EnergiBridge | None = None
+    codecarbon: CodeCarbon | None = None
+
+
 class Night(Section):
     """How a night goes on when things go wrong."""
 
     attempts: Annotated[int, Field(ge=1)] = 2
     stop_after_failures: Annotated[int, Field(ge=1)] = 3
     max_block_gap_s: Seconds = 1800.0
+    lost_instrument: Literal["end", "go_on"] = "end"
+    """What becomes of a workload whose instrument is lost; the run is invalid and repeated either way."""
 
 
 class Outliers(Section):
@@ -174,6 +199,8 @@ class Analysis(Section):
 
     metric: str = "energy"
     energy: tuple[str, ...] = ()
+    prefer: tuple[str, ...] = ()
+    """Where several sources tell one domain: the first of these that does. Left out: our own sensors first."""
     baseline: LevelText | None = None
     alpha: Annotated[float, Field(gt=0, lt=0.5)] = 0.05
     outliers: Outliers = Outliers()
@@ -198,6 +225,7 @@ class Protocol(Section):
     cooldown: Cooldown | None = None
     baseline: Baseline | None = None
     sensors: Sensors = Sensors()
+    instruments: Instruments = Instruments()
     night: Night = Night()
     analysis: Analysis = Analysis()
 

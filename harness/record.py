@@ -11,7 +11,8 @@
       lock                         flock of the nightwatt that executes it; who that is
       sources/                     copies of the workload's scripts
       runs/b03-2-a1-float32/       a settled run: run.json, samples.parquet, marks.jsonl, stdout.log, stderr.log
-      runs/….partial/              the run in progress: samples.csv, sampler.json, exit.json besides
+      runs/….partial/              the run in progress: samples.csv, sampler.json, exit.json besides; and of each other
+                                   instrument <name>.samples.csv, <name>.json, <name>-spec.json
       runs/….interrupted/          what an interruption left, renamed at resume, never reused
       report/                      index.html, findings.json, tables/, figures/
 
@@ -21,6 +22,7 @@ written as the strings "NaN", "Infinity" and "-Infinity", since JSON has no othe
 Schema history
 --------------
 1   first
+2   a channel tells its origin, and a run its instruments; 1 is still read (origin "", our own sampler alone)
 """
 
 from __future__ import annotations
@@ -38,7 +40,9 @@ from harness.json_files import read_json as read_json
 from harness.json_files import write_json as write_json
 from harness.record_checks import refuse_wrong_types
 
-SCHEMA = 1
+SCHEMA = 2
+READABLE = (1, 2)
+"""The schemas of ``run.json`` and ``plan.json`` that are understood."""
 
 MARKS_VARIABLE = "NIGHTWATT_MARKS"
 """The environment variable in which a workload finds the path of its marks file."""
@@ -52,11 +56,33 @@ MARKS_JSONL = "marks.jsonl"
 STDOUT_LOG = "stdout.log"
 STDERR_LOG = "stderr.log"
 EXIT_JSON = "exit.json"
-SAMPLER_SPEC_JSON = "sampler-spec.json"
-SAMPLER_JSON = "sampler.json"
-"""Written by the sampler twice: when ready (its channels), and at its end (its summary)."""
+SAMPLER = "sampler"
+"""The name of our own instrument, which hosts the sensors."""
 CLOCKS_CSV = "clocks.csv"
 """One line a second: t_ns, realtime_ns, boottime_ns, all int64. No header."""
+
+
+@dataclass(frozen=True)
+class InstrumentFiles:
+    """The names of the files that one instrument has in a run folder while the run goes on."""
+
+    name: str
+
+    @property
+    def spec(self) -> str:
+        """Its orders."""
+        return f"{self.name}-spec.json"
+
+    @property
+    def report(self) -> str:
+        """Written twice: when it is ready (its channels), and at its end (its summary)."""
+        return f"{self.name}.json"
+
+    @property
+    def samples(self) -> str:
+        """Its readings, in SAMPLE_COLUMNS."""
+        return SAMPLES_CSV if self.name == SAMPLER else f"{self.name}.{SAMPLES_CSV}"
+
 
 PARTIAL = ".partial"
 INTERRUPTED = ".interrupted"
@@ -108,6 +134,15 @@ class Kind(enum.StrEnum):
     """A total that only grows; joules for energy."""
 
 
+PLAIN_ORIGINS = ("nvml", "rapl", "machine", "load_model", "simulated")
+"""The sensors whose channels bear no origin in their names: each covers domains that no other of them does."""
+
+
+def channel_name(origin: str, domain: str, quantity: str) -> str:
+    """The name of a channel: "gpu0.power_W" of nvml, "constant/gpu0.power_W" of constant."""
+    return f"{domain}.{quantity}" if origin in PLAIN_ORIGINS else f"{origin}/{domain}.{quantity}"
+
+
 class Quality(enum.StrEnum):
     """Whether a channel was read from a sensor or computed from something else."""
 
@@ -136,7 +171,9 @@ class Level(enum.StrEnum):
 class Channel:
     """One series of readings.
 
-    ``name`` is ``<domain>.<quantity>_<unit>`` ("gpu0.power_W", "package-0.energy_J", "cpu.load_pct").
+    ``name`` is ``<domain>.<quantity>_<unit>`` ("gpu0.power_W", "package-0.energy_J", "cpu.load_pct"). ``origin`` is the
+    sensor or instrument that delivers it; those that may cover a domain beside another (all but PLAIN_ORIGINS) put it
+    before the name: "energibridge/package-0.energy_J".
     ``source`` says where the values come from in words a reviewer can check ("NVML ring buffer, total power").
     ``refresh_s`` is the sensor's own period as documented or configured; ``refresh_seen_s`` the median time between
     changes of value in this run, None where too few were seen. ``range`` is the largest value of a counter that wraps,
@@ -153,16 +190,22 @@ class Channel:
     refresh_seen_s: float | None = None
     device: str = ""
     """The device's lasting identity (a GPU's UUID), empty where there is none."""
+    origin: str = ""
+
+    @property
+    def quantity(self) -> str:
+        """What of its domain it tells, with its unit: "power_W"."""
+        return self.name.removeprefix(f"{self.origin}/").removeprefix(f"{self.domain}.")
 
     @property
     def tells_power(self) -> bool:
         """Whether it is its domain's power over time; other watts are settings (a power limit)."""
-        return self.name == f"{self.domain}.power_W"
+        return self.quantity == "power_W"
 
     @property
     def tells_energy(self) -> bool:
         """Whether it is its domain's power over time, or its energy counter."""
-        return self.tells_power or self.name == f"{self.domain}.energy_J"
+        return self.quantity in ("power_W", "energy_J")
 
 
 @dataclass(frozen=True)
@@ -256,6 +299,8 @@ class RunRecord:
     sampler: SamplerCost | None = None
     sensors: Mapping[str, Any] = field(default_factory=dict)
     """What each sensor says of itself, by its name (counter ticks, notes such as clock_step, source fallbacks)."""
+    instruments: Mapping[str, Any] = field(default_factory=dict)
+    """Of each instrument beside our own sampler, by its name: state, cost, exit_code."""
     verdicts: tuple[Verdict, ...] = ()
     resources: Mapping[str, float] = field(default_factory=dict)
     """Of the workload's tree: user_s, system_s, max_rss_B, …"""

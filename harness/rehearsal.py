@@ -8,7 +8,7 @@ delivers the domains that the analysis asks for. Every wait and duration is mult
 from __future__ import annotations
 
 from harness.configurations import cross
-from harness.protocol_model import Command, Hook, Protocol, Sensors, Simulated, Workload
+from harness.protocol_model import Command, Hook, Instruments, Protocol, Sensors, Simulated, Workload
 
 FACTOR = 0.001
 """What times are multiplied by unless asked otherwise: six hours become 22 seconds."""
@@ -49,6 +49,7 @@ def rehearse(protocol: Protocol, factor: float = FACTOR) -> Protocol:
             ),
             "baseline": baseline and baseline.model_copy(update={"duration_s": max(baseline.duration_s * factor, 0.1)}),
             "sensors": _sensors(protocol),
+            "instruments": Instruments(),
             "analysis": protocol.analysis.model_copy(update={"bin_ms": max(20.0, 1000 * window_s / BINS)}),
         }
     )

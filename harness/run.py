@@ -5,15 +5,15 @@
     execute(order, stop)
       |  <run>.partial made
       |-- prepare     the hook, under a keeper of its own
-      |-- (start)     sampler and the workload's keeper, side by side; go on when the sampler records
+      |-- (start)     instruments and the workload's keeper, side by side; go on when all instruments record
       |-- cooldown    minimum_s since the end of the previous workload, or until the temperature is right
       |-- baseline    idle, if the slot has one
-      |-- workload    "go" to the keeper; wait for: its end | the sampler's end or silence | a stop | the display's tick
-      |-- settle      sampler stopped; cleanup hook; samples sealed; judged; run.json; transient files removed
+      |-- workload    "go" to the keeper; wait for: its end | an instrument's loss | a stop | the display's tick
+      |-- settle      instruments stopped; cleanup hook; samples sealed; judged; run.json; transient files removed
       v  renamed to <run>   (or <run>.interrupted when it was stopped)
 
     time -->  ...previous workload|   cooldown   | baseline |####### workload #######|settle
-              sampler               |<=========== records everything =================>|
+              instruments           |<=========== records everything =================>|
 
 The workload's working directory is a scratch folder inside the run folder; what it leaves there stays with the run.
 Hooks run under a keeper too: what they leave running is ended, so a hook sets a state, it does not start a service.
@@ -33,8 +33,6 @@ from harness.errors import NightwattError
 from harness.events import Event, RunSettled, RunStarted, StageStarted, Tick, Trouble
 from harness.gates import Decision, may_start
 from harness.instruments.instrument import StatusLine
-from harness.instruments.own import own_sampler
-from harness.instruments.sidecar import Sidecar
 from harness.keeping import Keeping
 from harness.launch import hook_fault, keep_hook, keep_workload
 from harness.marks import current_phase, find_window, read_marks
@@ -50,6 +48,7 @@ from harness.record import (
     Status,
     Verdict,
 )
+from harness.recording import Recording, instruments_of
 from harness.run_folder import make, publish, set_aside
 from harness.sealing import SEALER_LOG, Sealer
 from harness.stop import Stop
@@ -58,11 +57,11 @@ from harness.watch import Watch
 __all__ = ["RunOrder", "execute", "set_aside"]
 
 READY_POLL_S = 0.01
-"""How often to look whether the sampler is ready; only before the launch, when nothing is measured yet."""
+"""How often to look whether the instruments are ready; only before the launch, when nothing is measured yet."""
 FIRST_STATUS_S = 1.0
-"""How long to wait for the sampler's first words once it is ready, where a gate looks at the temperature in them."""
-SAMPLER_STOP_S = 10.0
-"""How long the sampler may take over its last readings and its summary before it is ended by force."""
+"""How long to wait for an instrument's first words once it is ready, where a gate looks at the temperature in them."""
+INSTRUMENT_STOP_S = 10.0
+"""How long the instruments may take over their last readings and their summaries before they are ended by force."""
 STDERR_TAIL_B = 1 << 16
 """How much of the end of a workload's standard error is searched for what killed it."""
 OVERDUE_S = 60.0
@@ -99,7 +98,7 @@ class _Attempt:
         self.final = order.night.runs / self.run
         self.partial = self.final.with_name(self.run + PARTIAL)
         self.marks_path = self.partial / MARKS_JSONL
-        self.sidecar: Sidecar | None = None
+        self.instruments: Recording | None = None
         self.workload: Keeping | None = None
         self.hook: Keeping | None = None
         self.recording = self.settling = self.cleanup_due = self.stop_told = False
@@ -132,9 +131,9 @@ class _Attempt:
                     kept.end(at_once=self.stop.level >= Stop.HIGHEST)
                     kept.child.end(self.order.grace_s + OVERDUE_S)
                 kept.close()
-        if self.sidecar is not None:
-            self.sidecar.stop(SAMPLER_STOP_S)
-            self.sidecar.close()
+        if self.instruments is not None:
+            self.instruments.stop(INSTRUMENT_STOP_S)
+            self.instruments.close()
         self.watch.close()
         self.watch, self.settling = Watch(self.stop, self._notice, self._glance), True
         with contextlib.suppress(NightwattError, OSError):  # the fault that brought us here is the one to tell
@@ -152,35 +151,29 @@ class _Attempt:
             self.course.cut = Status.REFUSED, fault
 
     def _start(self) -> Iterator[Event]:
-        """Start sampler and keeper side by side; the attempt goes on when the sampler records."""
+        """Start instruments and keeper side by side; the attempt goes on when all instruments record."""
         order = self.order
         self.cleanup_due = True
-        if order.sensors or order.fallback:
-            orders = {
-                "sensors": order.sensors,
-                "fallback": order.fallback,
-                "plan_seed": order.plan_seed,
-                "slot": order.slot.key,
-                "configuration": order.slot.configuration,
-            }
-            self.sidecar = Sidecar(own_sampler(self.partial, order.silence_s, orders), self.partial)
-            self.watch.hear(self.sidecar.child, self.sidecar.listen)
+        self.instruments = Recording(order, self.partial)
+        for sidecar in self.instruments:
+            self.watch.hear(sidecar.child, sidecar.listen)
+        if self.instruments:
             self.sealer.start()
         self.workload = keep_workload(order, self.partial)
-        if self.sidecar is not None:
-            yield from self.watch.until("start", self._sampler_records, lambda: READY_POLL_S)
+        if self.instruments:
+            yield from self.watch.until("start", self._all_record, lambda: READY_POLL_S)
             self.recording = True
 
-    def _sampler_records(self) -> bool:
-        """Whether the attempt can go on; a gate that looks at temperatures needs the sampler's first words too.
+    def _all_record(self) -> bool:
+        """Whether the attempt can go on; a gate that looks at temperatures needs the instruments' first words too.
 
         A sealer that has just been started must be asleep again: nothing of ours shall run beside the workload.
         """
-        assert self.sidecar is not None
-        if self.course.cut is not None or not (self.sidecar.ready() and self.sealer.ready()):
+        assert self.instruments is not None
+        if self.course.cut is not None or not (self.instruments.ready() and self.sealer.ready()):
             return self.course.cut is not None
         looks_at_temperature = self.order.cooldown is not None and self.order.cooldown.until == "temperature"
-        return not looks_at_temperature or self.sidecar.has_spoken(FIRST_STATUS_S)
+        return not looks_at_temperature or self.instruments.have_spoken(FIRST_STATUS_S)
 
     def _cool_down(self, cooldown: Cooldown) -> Iterator[Event]:
         origin_ns = self.course.started_ns if self.order.previous_end_ns is None else self.order.previous_end_ns
@@ -228,12 +221,12 @@ class _Attempt:
 
     def _settle(self) -> Iterator[Event]:
         self.settling = True
-        course, sidecar = self.course, self.sidecar
-        if sidecar is not None:
-            sidecar.child.let_go()
+        course, instruments = self.course, self.instruments
+        if instruments:
+            instruments.let_go()
         if self.workload is not None:
             course.ending = self.workload.ending(self.order.grace_s + OVERDUE_S)
-        seals = sidecar is not None and not (course.interrupted and self.stop.level >= Stop.HIGHEST)
+        seals = bool(instruments) and not (course.interrupted and self.stop.level >= Stop.HIGHEST)
         yield StageStarted(self.run, "settle")
         course.stderr_tail = tail_of(self.partial / STDERR_LOG, lines=10_000, size_B=STDERR_TAIL_B)
         if course.ending is not None and course.ending.launched_ns is not None and course.ending.exited_ns is not None:
@@ -241,9 +234,10 @@ class _Attempt:
             course.stages.append(Phase("workload", begin_ns, end_ns))
             course.marks = read_marks(self.marks_path, begin_ns, end_ns)
             course.window = find_window(course.marks, self.order.window, begin_ns, end_ns)
-        if sidecar is not None:
-            self.watch.forget(sidecar.child)
-            sidecar.stop(SAMPLER_STOP_S)
+        if instruments:
+            for sidecar in instruments:
+                self.watch.forget(sidecar.child)
+            course.instrument_exits = instruments.stop(INSTRUMENT_STOP_S)
         yield from self._clean_up()
         if seals:
             sealer = self.sealer
@@ -253,7 +247,8 @@ class _Attempt:
             self.watch.forget(sealer.child)
             course.samples = sealer.summary()
         record = record_of(self.order, course, self.partial)
-        path = publish(record, self.partial, None if record.status is Status.INTERRUPTED else self.final)
+        final = None if record.status is Status.INTERRUPTED else self.final
+        path = publish(record, self.partial, final, tuple(instruments_of(self.order)))
         yield RunSettled(self.run, path, record, quick_energy_J(record, course.samples))
 
     def _clean_up(self) -> Iterator[Event]:
@@ -279,15 +274,15 @@ class _Attempt:
                     self.workload.end(at_once)
             if self.hook is not None and (at_once or not self.settling):
                 self.hook.end(at_once)
-        if self.recording and not self.settling and not self.course.lost and self.sidecar is not None:
-            self.course.lost = self.sidecar.lost()
-            if self.course.lost:
+        if self.recording and not self.settling and not self.course.lost and self.instruments is not None:
+            self.course.lost = self.instruments.lost()
+            if self.course.lost and self.order.on_lost == "end":
                 self.course.cut = self.course.cut or (Status.LOST_INSTRUMENT, self.course.lost)
                 if self.workload is not None:
                     self.workload.end(at_once=False)
 
     def _glance(self, stage: str, stage_s: float) -> Iterator[Event]:
-        status = self.sidecar.status if self.sidecar is not None else StatusLine(t_ns=0)
+        status = self.instruments.status if self.instruments is not None else StatusLine(t_ns=0)
         if status.trouble and status.trouble != self.trouble:
             yield Trouble(status.trouble, run=self.run)
         self.trouble = status.trouble
@@ -302,10 +297,10 @@ class _Attempt:
         yield Tick(self.run, stage, stage_s, phase, status.power_W, status.temperature_C)
 
     def _temperature_C(self) -> Mapping[str, float]:
-        if self.sidecar is None:
+        if self.instruments is None:
             return {}
-        self.sidecar.listen()
-        return self.sidecar.status.temperature_C
+        self.instruments.listen()
+        return self.instruments.status.temperature_C
 
     @contextlib.contextmanager
     def _staged(self, name: str) -> Iterator[None]:

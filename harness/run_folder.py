@@ -8,6 +8,7 @@ removed, then the folder is renamed onto a name that does not exist, and its par
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from harness.errors import RunFault
@@ -18,18 +19,17 @@ from harness.record import (
     MARKS_JSONL,
     PARTIAL,
     RUN_JSON,
-    SAMPLER_JSON,
-    SAMPLER_SPEC_JSON,
-    SAMPLES_CSV,
+    SAMPLER,
     SAMPLES_PARQUET,
+    InstrumentFiles,
     RunRecord,
     write_json,
 )
 
 SCRATCH = "scratch"
 """The workload's working directory inside the run folder; it stays if the workload left anything in it."""
-TRANSIENT = (SAMPLES_CSV, CLOCKS_CSV, SAMPLER_SPEC_JSON, SAMPLER_JSON, EXIT_JSON)
-"""What run.json and the sealed samples hold when a run is settled."""
+TRANSIENT = (CLOCKS_CSV, EXIT_JSON)
+"""What run.json and the sealed samples hold when a run is settled; and the files of its instruments."""
 
 
 def make(partial: Path) -> None:
@@ -47,13 +47,15 @@ def make(partial: Path) -> None:
         raise RunFault(what, where=str(partial), remedy=remedy) from error
 
 
-def publish(record: RunRecord, partial: Path, final: Path | None) -> Path:
+def publish(record: RunRecord, partial: Path, final: Path | None, instruments: Sequence[str] = (SAMPLER,)) -> Path:
     """Write run.json, remove what it and the sealed samples hold now, and give the folder its name; returns it.
 
     ``final`` None means interrupted: the first free ``.interrupted`` name.
     """
     write_json(partial / RUN_JSON, record.to_json())
-    _tidy(partial, sealed=(partial / SAMPLES_PARQUET).exists() or not (partial / SAMPLES_CSV).exists())
+    files = [InstrumentFiles(name) for name in instruments]
+    sealed = (partial / SAMPLES_PARQUET).exists() or not any((partial / item.samples).exists() for item in files)
+    _tidy(partial, files if sealed else None)
     if final is None:
         settled = set_aside(partial)
     elif final.exists():
@@ -78,9 +80,15 @@ def set_aside(partial: Path) -> Path:
     return partial.rename(free)
 
 
-def _tidy(folder: Path, sealed: bool) -> None:
-    """Remove what is no longer needed: transient files, empty logs, a scratch folder without a file."""
-    transient = [folder / name for name in TRANSIENT] if sealed else []
+def _tidy(folder: Path, sealed: Sequence[InstrumentFiles] | None) -> None:
+    """Remove what is no longer needed: transient files, empty logs, a scratch folder without a file.
+
+    ``sealed`` None: the samples are not safe, so nothing that tells of them goes.
+    """
+    transient: list[Path] = []
+    if sealed is not None:
+        names = [*TRANSIENT, *(name for item in sealed for name in (item.samples, item.report, item.spec))]
+        transient = [folder / name for name in names]
     logs = [path for path in folder.glob("*.stderr.log") if path.stat().st_size == 0]
     for path in (*transient, *logs, *folder.glob("*.keeper.json"), *folder.glob("*.exit.json")):
         path.unlink(missing_ok=True)

@@ -1,11 +1,10 @@
 """CSV -> Parquet in a child process (the home of pyarrow in the harness), checked row by row.
 
-``python -P -m harness.seal RUN_FOLDER`` reads ``samples.csv`` in chunks of bounded size, cuts what stands
-after the last newline (a torn number parses silently), puts lines that are no readings aside in ``samples.unread.csv``,
-writes ``samples.parquet`` under another name, reads it back and compares, fsyncs and renames. The CSV stays: whoever
-ordered the sealing removes it when the record is safe. Prints one JSON object: rows, torn bytes, and what each channel
-holds.
-
+``python -P -m harness.seal RUN_FOLDER`` reads the samples of all instruments in chunks of bounded size, cuts what
+stands after the last newline (a torn number parses silently), puts lines that are no readings aside in
+``samples.unread.csv``, writes ``samples.parquet`` under another name, reads it back and compares, fsyncs and renames.
+The CSVs stay: whoever ordered the sealing removes them when the record is safe. Prints one JSON object: rows, torn
+bytes, and what each channel holds.
 With ``--serve`` in place of the folder everything is imported first, which a line says; then each line on standard
 input is an order, ``{"folder": …, "begin_ns": …, "end_ns": …, "launched_ns": …}``, answered by one line, ``{"folder":
 …, "summary": …}`` or ``"error"`` for the summary. The window is that over which the judge wants to know gaps and
@@ -239,16 +238,15 @@ def _tally(tallies: dict[str, ChannelTally], rows: Columns, interest: Interest) 
 
 def _tables(folder: Path, facts: dict[str, int]) -> Iterator[pa.Table]:
     """The readings of the CSV, a chunk at a time; counts in ``facts`` what was left out."""
-    path = folder / SAMPLES_CSV
-    if not path.exists():
-        return
-    with open(path, "rb") as source:
-        torn = b""
-        while chunk := source.read(CHUNK_B):
-            whole, newline, torn = (torn + chunk).rpartition(b"\n")
-            if newline:
-                yield _parse(whole + newline, folder, facts)
-        facts["torn_B"] = len(torn)
+    own = folder / SAMPLES_CSV
+    for path in [*([own] if own.exists() else []), *sorted(folder.glob(f"*.{SAMPLES_CSV}"))]:
+        with open(path, "rb") as source:
+            torn = b""
+            while chunk := source.read(CHUNK_B):
+                whole, newline, torn = (torn + chunk).rpartition(b"\n")
+                if newline:
+                    yield _parse(whole + newline, folder, facts)
+            facts["torn_B"] += len(torn)
 
 
 def _parse(lines: bytes, folder: Path, facts: dict[str, int]) -> pa.Table:

@@ -20,9 +20,10 @@ from harness.record import (
     EXIT_JSON,
     MARKS_JSONL,
     PARTIAL,
-    SAMPLER_JSON,
+    SAMPLER,
     SAMPLES_CSV,
     STDOUT_LOG,
+    InstrumentFiles,
     NightFolder,
     RunName,
     RunRecord,
@@ -160,7 +161,7 @@ def _current(folder: NightFolder) -> CurrentRun | None:
 
 def _since_s(partial: Path) -> float | None:
     try:
-        started_ns = int(read_json(partial / SAMPLER_JSON)["started_ns"])
+        started_ns = int(read_json(partial / InstrumentFiles(SAMPLER).report)["started_ns"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
     since_s = (time.monotonic_ns() - started_ns) / 1e9
@@ -190,7 +191,7 @@ def recent_readings(samples: Path) -> tuple[dict[str, float], dict[str, float]]:
     power_W: dict[str, float] = {}
     temperature_C: dict[str, float] = {}
     for channel, rows in series.items():
-        domain, _, quantity = channel.rpartition(".")
+        domain, _, quantity = channel.rpartition("/")[2].rpartition(".")
         recent = [value for t_ns, value in rows if t_ns > last_ns - RECENT_S * 1e9]
         if quantity == "power_W" and recent:
             power_W[domain] = sum(recent) / len(recent)

@@ -5,13 +5,13 @@
     orchestrator                         instrument (own session)
         | spawn, stdin = control pipe --->  start; open its source
         |                                   <run folder>/<ready file> appears: recording from now on
-        | <--- stdout: one status line (JSON) at most each 0.5 s, dropped when the pipe is full
+        | <--- stdout: one status line (JSON) each 0.5 s, its heartbeat; dropped when the pipe is full
         |                                   its samples file grows
         | close the control pipe -------->  last readings, summary, exit 0
         |                                   (the same end-of-file comes when the orchestrator dies)
 
-Standard error goes to ``<name>.stderr.log`` in the run folder. An instrument that exits while the workload runs, or
-falls silent, is lost; the run then ends as ``lost_instrument``.
+Standard error goes to ``<name>.stderr.log`` in the run folder. An instrument that exits while the workload runs, falls
+silent, or says itself that it has lost a source, is lost; the run then ends as ``lost_instrument``.
 """
 
 from __future__ import annotations
@@ -50,6 +50,8 @@ class StatusLine:
     rows: int = 0
     trouble: str = ""
     """One sentence when something is wrong that a person must know; empty otherwise."""
+    lost: str = ""
+    """Why a source of it will not tell the truth any more in this run; empty while all do."""
 
     @classmethod
     def from_json(cls, body: Mapping[str, Any]) -> StatusLine:

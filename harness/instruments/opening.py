@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from harness.errors import SensorMissing, UsageError
 from harness.record import Channel, Quality
 from harness.sensors.sensor import Sensor, Site
 
-SENSORS = ("nvml", "rapl", "machine", "load_model", "constant", "simulated")
+SENSORS = ("nvml", "rapl", "hwmon", "meter", "machine", "load_model", "constant", "simulated")
 """The sensors that can be named, each a module of ``harness.sensors``."""
+INSTRUMENTS = ("energibridge", "codecarbon")
+"""Sources that have a process of their own, each a module of ``harness.instruments`` with the contract of a sensor."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +27,12 @@ class Opened:
     @property
     def channels(self) -> tuple[Channel, ...]:
         """What the sensors deliver, in their order."""
-        return tuple(channel for sensor in self.sensors for channel in sensor.channels)
+        return tuple(channel for sensor in self.sensors for channel in channels_of(sensor))
+
+
+def channels_of(sensor: Sensor) -> tuple[Channel, ...]:
+    """What a sensor delivers, signed with its name."""
+    return tuple(replace(channel, origin=sensor.name) for channel in sensor.channels)
 
 
 def open_sensors(named: Mapping[str, Mapping[str, Any]], fallback: str | None, site: Site) -> Opened:
@@ -35,14 +42,16 @@ def open_sensors(named: Mapping[str, Mapping[str, Any]], fallback: str | None, s
     no sensor's, before anything is opened.
     """
     wanted = {**named} if fallback is None else {**named, fallback: named.get(fallback, {})}
-    if unknown := [name for name in wanted if name not in SENSORS]:
-        raise UsageError(f"no sensor {unknown[0]!r}", where="sensors", remedy=f"there are: {', '.join(SENSORS)}")
+    if unknown := [name for name in wanted if name not in (*SENSORS, *INSTRUMENTS)]:
+        known = ", ".join((*SENSORS, *INSTRUMENTS))
+        raise UsageError(f"no sensor {unknown[0]!r}", where="sensors", remedy=f"there are: {known}")
     sensors: list[Sensor] = []
     missing: list[Mapping[str, str]] = []
 
     def open_one(name: str) -> None:
         try:
-            sensors.append(importlib.import_module(f"harness.sensors.{name}").open_sensor(wanted[name], site))
+            package = "instruments" if name in INSTRUMENTS else "sensors"
+            sensors.append(importlib.import_module(f"harness.{package}.{name}").open_sensor(wanted[name], site))
         except SensorMissing as error:
             missing.append({"sensor": name, "reason": error.what, "remedy": error.remedy})
 
@@ -55,5 +64,5 @@ def open_sensors(named: Mapping[str, Mapping[str, Any]], fallback: str | None, s
 
 def _is_source(sensor: Sensor) -> bool:
     """Whether it makes a fallback needless: it measures energy, or the night is simulated altogether."""
-    measured = (channel.quality is Quality.MEASURED and channel.tells_energy for channel in sensor.channels)
+    measured = (channel.quality is Quality.MEASURED and channel.tells_energy for channel in channels_of(sensor))
     return sensor.name == "simulated" or any(measured)

@@ -1,4 +1,8 @@
-"""Our own sampler as an instrument: its orders, and how it is started and watched."""
+"""Our own program as an instrument: its orders, and how it is started and watched.
+
+One program hosts every source: the sampler has all the sensors of a protocol; a foreign instrument (EnergiBridge,
+CodeCarbon) is hosted by a process of its own, so that its ways to fail are its own.
+"""
 
 from __future__ import annotations
 
@@ -9,24 +13,26 @@ from pathlib import Path
 from typing import Any
 
 from harness.instruments.instrument import Instrument
-from harness.record import SAMPLER_JSON, SAMPLER_SPEC_JSON, SAMPLES_CSV
+from harness.record import InstrumentFiles
 
 COMMAND = (sys.executable, "-P", "-m", "harness.instruments.sampler")
 """The path of its orders is added. By module and -P: a user's own harness/ folder must not shadow ours."""
 
 
-def own_sampler(run_folder: Path, silence_s: float, orders: Mapping[str, Any]) -> Instrument:
-    """The sampler of one run; writes its orders into the run's folder.
+def hosted(name: str, run_folder: Path, silence_s: float, orders: Mapping[str, Any]) -> Instrument:
+    """The instrument ``name`` of one run; writes its orders into the run's folder.
 
-    ``orders`` are the spec's other keys: sensors, fallback, plan_seed, slot, configuration.
+    ``orders`` are the spec's other keys: sensors, fallback, clocks, plan_seed, slot, configuration.
     """
-    spec = run_folder / SAMPLER_SPEC_JSON
-    spec.write_text(json.dumps({"run_folder": str(run_folder), "root": "/", **orders}), encoding="utf-8")
+    files = InstrumentFiles(name)
+    spec = run_folder / files.spec
+    body = {"instrument": name, "run_folder": str(run_folder), "root": "/", **orders}
+    spec.write_text(json.dumps(body), encoding="utf-8")
     return Instrument(
-        name="sampler",
+        name=name,
         command=(*COMMAND, str(spec)),
-        ready_file=run_folder / SAMPLER_JSON,
-        samples_file=run_folder / SAMPLES_CSV,
+        ready_file=run_folder / files.report,
+        samples_file=run_folder / files.samples,
         status_lines=True,
         silence_s=silence_s,
     )

@@ -1,4 +1,4 @@
-"""Readings -> samples.csv, and what each channel lately said. The sampler's own; standard library only.
+"""Readings -> a samples CSV, and what each channel lately said. The sampler's own; standard library only.
 
 Rows are buffered and written once a second without fsync: a killed sampler loses at most that second, and the disk is
 left alone while the workload runs. A write that fails is raised at once; nothing recorded is ever dropped silently.
@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from harness.record import CLOCKS_CSV, SAMPLES_CSV, Channel, Kind
+from harness.record import CLOCKS_CSV, SAMPLER, Channel, InstrumentFiles, Kind
 from harness.sensors.sensor import Reading
 
 CHANGES_KEPT = 501
@@ -63,22 +63,19 @@ class _Seen:
 class Recorder:
     """The samples of one run."""
 
-    def __init__(self, folder: Path, channels: Sequence[Channel]) -> None:
-        """Open the two files for appending; raises OSError."""
+    def __init__(self, folder: Path, channels: Sequence[Channel], name: str = SAMPLER, *, clocks: bool = True) -> None:
+        """Open the samples of the instrument ``name`` for appending, with ``clocks`` the clocks too; raises OSError."""
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
-        self._samples = os.open(folder / SAMPLES_CSV, flags, 0o644)
-        self._clocks = os.open(folder / CLOCKS_CSV, flags, 0o644)
+        self._samples = os.open(folder / InstrumentFiles(name).samples, flags, 0o644)
+        self._clocks = os.open(folder / CLOCKS_CSV, flags, 0o644) if clocks else None
         self._lines: list[str] = []
         self._clock_lines: list[str] = []
         self._seen = {channel.name: _Seen(channel.kind) for channel in channels}
-        names = self._seen
-        domains = dict.fromkeys(channel.domain for channel in channels)
-        self._power = {
-            domain: name
-            for domain in domains
-            if (name := f"{domain}.power_W") in names or (name := f"{domain}.energy_J") in names
-        }
-        self._temperature = {domain: name for domain in domains if (name := f"{domain}.temperature_C") in names}
+        told = {(channel.domain, channel.quantity): channel.name for channel in reversed(channels)}
+        self._temperature = {domain: name for (domain, quantity), name in told.items() if quantity == "temperature_C"}
+        by_counter = {domain: name for (domain, quantity), name in told.items() if quantity == "energy_J"}
+        by_trace = {domain: name for (domain, quantity), name in told.items() if quantity == "power_W"}
+        self._power = by_counter | by_trace
         self._power_W: dict[str, tuple[int, float]] = {}
         self.rows = 0
         """Rows taken in, written or not yet."""
@@ -97,19 +94,21 @@ class Recorder:
 
     def take_clock(self, t_ns: int, realtime_ns: int, boottime_ns: int) -> None:
         """Take in one moment read on three clocks."""
-        self._clock_lines.append(f"{t_ns},{realtime_ns},{boottime_ns}\n")
+        if self._clocks is not None:
+            self._clock_lines.append(f"{t_ns},{realtime_ns},{boottime_ns}\n")
 
     def flush(self) -> None:
         """Write what is buffered; raises OSError (a full disk, a limit)."""
         for descriptor, lines in ((self._samples, self._lines), (self._clocks, self._clock_lines)):
-            if lines:
+            if lines and descriptor is not None:
                 _write_whole(descriptor, "".join(lines).encode())
                 lines.clear()
 
     def close(self) -> None:
         """Give the files back."""
         os.close(self._samples)
-        os.close(self._clocks)
+        if self._clocks is not None:
+            os.close(self._clocks)
 
     def power_W(self, now_ns: int) -> dict[str, float]:
         """By domain, the mean power since the last call, or the latest one while it is not stale."""

@@ -5,9 +5,10 @@ the sensors, prints as JSON what they would deliver, and ends.
 
 ::
 
-    open sensors -> sampler.json "ready" -> |read each sensor at its own absolute deadlines              |-> finish
-                                            |each 1.0 s: clock triple, rows written to samples.csv       |   sensors,
-                                            |each 0.5 s: status line (dropped while nobody takes it)     |   "ended"
+    open sensors -> <name>.json "ready" -> |read each sensor at its own absolute deadlines              |-> finish
+                                           |each 1.0 s: clock triple, rows written to its samples CSV   |   sensors,
+                                           |each 0.5 s: status line (dropped while nobody takes it)     |   "ended"
+                                           |at once: a status line when a source is lost               |
 
 Ends in order at the end-of-file of its standard input and at SIGTERM; SIGINT and SIGHUP are passed over, since Ctrl-C
 and a closed terminal are the orchestrator's to judge. A write that fails ends it at once, with a status line, a message
@@ -34,7 +35,7 @@ from harness.errors import ExitCode, UsageError
 from harness.instruments.instrument import StatusLine
 from harness.instruments.opening import Opened, open_sensors
 from harness.instruments.recorder import Recorder
-from harness.record import SAMPLER_JSON, SamplerCost, encode
+from harness.record import SAMPLER, InstrumentFiles, SamplerCost, encode
 from harness.sensors.clock import CLOCK
 from harness.sensors.sensor import Sensor, Site
 
@@ -82,6 +83,9 @@ class Sampler:
     recorder: Recorder
     output: int | None
     """Where status lines go; None once nobody listens."""
+    name: str = SAMPLER
+    lost: str = ""
+    """Why a source counts as lost; the first reason stays."""
     started_ns: int = field(default_factory=time.monotonic_ns)
     keeping: _Keeping = field(default_factory=_Keeping)
 
@@ -105,6 +109,7 @@ class Sampler:
             if now_ns >= task.due_ns:
                 self._keep_time(task, now_ns)
                 task.act(now_ns)
+                self._notice_loss()
                 task.advance(time.monotonic_ns())
         self._finish()
 
@@ -125,6 +130,11 @@ class Sampler:
             keeping.ticks += 1
             keeping.late += now_ns - task.due_ns > max(LATE_NS, LATE_SHARE * task.period_ns)
 
+    def _notice_loss(self) -> None:
+        if not self.lost and (lost := "; ".join(sensor.lost for sensor in self.opened.sensors if sensor.lost)):
+            self.lost = lost[:500]
+            self._report(time.monotonic_ns())
+
     def _flush(self, _now_ns: int) -> None:
         self.recorder.take_clock(*CLOCK.moment())
         self.recorder.flush()
@@ -133,13 +143,15 @@ class Sampler:
         recorder = self.recorder
         trouble = "; ".join(sensor.trouble for sensor in self.opened.sensors if sensor.trouble)
         power_W = {domain: round(value, 2) for domain, value in recorder.power_W(now_ns).items()}
-        self._say(StatusLine(now_ns, power_W, recorder.temperature_C(now_ns), recorder.rows, trouble[:500]))
+        temperature_C = recorder.temperature_C(now_ns)
+        self._say(StatusLine(now_ns, power_W, temperature_C, recorder.rows, trouble[:500], self.lost))
 
     def _say(self, line: StatusLine) -> None:
         """One status line, whole or not at all: a pipe takes up to PIPE_BUF bytes in one piece."""
         text = json.dumps(asdict(line), separators=(",", ":")).encode() + b"\n"
         if len(text) > _PIPE_BUF:
-            text = json.dumps(asdict(StatusLine(line.t_ns, rows=line.rows, trouble=line.trouble))).encode() + b"\n"
+            short = StatusLine(line.t_ns, rows=line.rows, trouble=line.trouble, lost=line.lost)
+            text = json.dumps(asdict(short)).encode() + b"\n"
         if self.output is not None:
             try:
                 os.write(self.output, text)
@@ -163,6 +175,7 @@ class Sampler:
             "started_ns": self.started_ns,
             "channels": [asdict(channel) for channel in self.opened.channels],
             "missing": list(self.opened.missing),
+            "lost": self.lost,
         }
         if state == "ended":
             body |= {
@@ -174,9 +187,10 @@ class Sampler:
                 "refresh_seen": self.recorder.refresh_seen(),
             }
         # Aside and renamed, but not fsynced: whoever settles the run takes it from here, and the disk is left alone.
-        aside = self.folder / f"{SAMPLER_JSON}.aside"
+        report = self.folder / InstrumentFiles(self.name).report
+        aside = report.with_name(f"{report.name}.aside")
         aside.write_text(json.dumps(encode(body)), encoding="utf-8")
-        aside.replace(self.folder / SAMPLER_JSON)
+        aside.replace(report)
 
     def _cost(self) -> SamplerCost:
         """What this process has used since it began, its start-up included."""
@@ -239,8 +253,10 @@ def main(arguments: Sequence[str]) -> int:
             slot=spec.get("slot", ""),
             configuration=spec.get("configuration", ""),
             root=Path(spec.get("root", "/")),
+            hints=spec.get("hints", {}),
         )
-        named, fallback = spec["sensors"], spec.get("fallback")
+        name, named, fallback = spec.get("instrument", SAMPLER), spec["sensors"], spec.get("fallback")
+        clocks = bool(spec.get("clocks", True))
     except (OSError, ValueError, KeyError, IndexError, TypeError) as error:
         print(f"not a sampler's specification: {error}\n  where:  {' '.join(arguments)}", file=sys.stderr)
         return ExitCode.USAGE
@@ -262,8 +278,8 @@ def main(arguments: Sequence[str]) -> int:
         )
         return ExitCode.DONE
     try:
-        recorder = Recorder(site.run_folder, opened.channels)
-        sampler = Sampler(site.run_folder, opened, recorder, _status_output(), started_ns)
+        recorder = Recorder(site.run_folder, opened.channels, name, clocks=clocks)
+        sampler = Sampler(site.run_folder, opened, recorder, _status_output(), name, started_ns=started_ns)
     except OSError as error:
         print(f"the samples cannot be written: {error}", file=sys.stderr)
         return WRITE_FAILED

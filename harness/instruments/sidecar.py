@@ -12,6 +12,7 @@ from pathlib import Path
 from harness.child import Child, tail_of
 from harness.errors import ExitCode, RunFault, SensorMissing
 from harness.instruments.instrument import Instrument, StatusLine
+from harness.record import SAMPLER
 
 
 class Sidecar:
@@ -79,6 +80,8 @@ class Sidecar:
             return (
                 f"{name} ended with exit code {self.child.exit_code}: {tail_of(self.stderr, lines=1) or 'no message'}"
             )
+        if self.status.lost:
+            return f"{name}: {self.status.lost}" if name != SAMPLER else self.status.lost
         now_s = time.monotonic()
         if not self.instrument.status_lines:
             self._watch_samples(now_s)

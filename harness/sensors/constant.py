@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from harness.record import Channel, Kind, Quality
+from harness.record import Channel, Kind, Quality, channel_name
 from harness.sensors.sensor import Reading, Site
 
 
@@ -22,10 +22,11 @@ class Constant:
     name = "constant"
     start_ns = 0
     trouble = ""
+    lost = ""
 
     def __init__(self, power_W: float, domain: str, period_s: float) -> None:
         self._power_W = power_W
-        self._name = f"{domain}.power_W"
+        self._name = channel_name(self.name, domain, "power_W")
         self.period_s = period_s
         source = f"a constant of {power_W:g} W, as configured"
         self.channels = (Channel(self._name, "W", Kind.MEAN, domain, Quality.MODELLED, source, period_s),)

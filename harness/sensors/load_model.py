@@ -90,6 +90,7 @@ class LoadModel:
     name = "load_model"
     start_ns = 0
     trouble = ""
+    lost = ""
 
     def __init__(self, load: CpuLoad, model: Model, period_s: float, clock: Clock) -> None:
         self._load = load

@@ -55,6 +55,7 @@ class Machine:
     name = "machine"
     start_ns = 0
     trouble = ""
+    lost = ""
 
     def __init__(
         self, quantities: Sequence[Quantity], absent: Mapping[str, str], period_s: float, clock: Clock

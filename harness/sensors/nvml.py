@@ -147,9 +147,10 @@ class Nvml:
         self.period_s = min(period_s, PERIOD_S if polled else LONGEST_PERIOD_S)
         self._context_ns = round(max(period_s, LONGEST_PERIOD_S) * 1e9)
         self._waiting: list[Reading] = []
+        hints = site.hints.get(self.name, {})
         for gpu in self._gpus:
             if gpu.counter is not None:
-                self._waiting += gpu.energy(gpu.counter.learn())
+                self._waiting += gpu.energy(gpu.counter.learn(hints.get(gpu.card.uuid)))
             self._waiting += self._drain()  # all of them: learning on many cards takes longer than a ring is deep
         now_ns = clock.now_ns()
         self._context_due_ns, self._counter_due_ns = now_ns, now_ns + self._counter_ns
@@ -160,6 +161,12 @@ class Nvml:
     def trouble(self) -> str:
         """What fails just now."""
         return "; ".join(gpu.card.trouble for gpu in self._gpus if gpu.card.trouble)
+
+    @property
+    def lost(self) -> str:
+        """The cards whose energy counter went back: the driver was reloaded, or the card reset."""
+        back = [gpu.card.domain for gpu in self._gpus if gpu.counter is not None and gpu.counter.went_back]
+        return f"the energy counter of {', '.join(back)} went back: its driver was reloaded" if back else ""
 
     def read(self, now_ns: int) -> Sequence[Reading]:
         """Rings drained; context and counters where they are due."""
@@ -193,6 +200,7 @@ class Nvml:
         return {
             "driver": self._driver,
             "devices": [gpu.summary() for gpu in self._gpus],
+            "hint": {gpu.card.uuid: gpu.counter.hint for gpu in self._gpus if gpu.counter is not None},
             "missed": sum(sum(gpu.card.missed.values()) for gpu in self._gpus),
         }
 

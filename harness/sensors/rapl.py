@@ -77,6 +77,11 @@ class Rapl:
         """What fails just now, or has ended."""
         return "; ".join(f"{meter.zone.domain}: {meter.failing}" for meter in self._meters if meter.failing)
 
+    @property
+    def lost(self) -> str:
+        """The zones of which nothing more is recorded, and why."""
+        return "; ".join(f"{meter.zone.domain}: {meter.ended['why']}" for meter in self._meters if meter.ended)
+
     def read(self, now_ns: int) -> Sequence[Reading]:
         """One reading of each zone; J since the first."""
         return [reading for meter in self._meters if (reading := self._read(meter)) is not None]

@@ -16,7 +16,7 @@ A reading that failed is left out and counted in ``summary()["missed"]``, never 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -42,6 +42,8 @@ class Site:
     configuration: str = ""
     root: Path = Path("/")
     """The root under which /sys and /proc are read; a fake tree in tests."""
+    hints: Mapping[str, Any] = field(default_factory=dict)
+    """By the sensor's name, the "hint" in its summary of the previous run: what it need not learn again."""
 
 
 class Sensor(Protocol):
@@ -55,6 +57,8 @@ class Sensor(Protocol):
     channels: Sequence[Channel]
     trouble: str
     """One sentence while something is wrong that a person must know, for the status line; empty otherwise."""
+    lost: str
+    """Why it will not tell the truth any more in this run (its device or process has gone, its counter went back)."""
 
     def read(self, now_ns: int) -> Sequence[Reading]:
         """The readings that came since the last call."""

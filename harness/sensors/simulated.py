@@ -141,6 +141,7 @@ class Simulated:
     name = "simulated"
     start_ns = 0
     trouble = ""
+    lost = ""
     period_s = READ_S
 
     def __init__(self, load: Load, domains: Sequence[str], interval_ns: int, marks: MarksTail) -> None:

@@ -248,7 +248,7 @@ def test_a_folder_that_is_not_there_or_no_night_is_refused(tmp_path):
         load(tmp_path)
 
 
-@pytest.mark.parametrize(("schema", "word"), [(0, "an older"), (2, "a newer")])
+@pytest.mark.parametrize(("schema", "word"), [(0, "an older"), (3, "a newer")])
 def test_a_night_of_another_schema_is_refused_by_name(simulate, schema, word):
     made = simulate(blocks=1)
     rewrite(made.path / "plan.json", schema=schema)
@@ -258,7 +258,7 @@ def test_a_night_of_another_schema_is_refused_by_name(simulate, schema, word):
 
 def test_a_run_of_a_newer_schema_refuses_the_night_and_names_the_run(simulate):
     made = simulate(blocks=1)
-    rewrite(made.folder("b01-2") / "run.json", schema=2)
+    rewrite(made.folder("b01-2") / "run.json", schema=3)
     with pytest.raises(NightFolderError, match=made.folder("b01-2").name):
         load(made.path)
 

@@ -14,7 +14,7 @@ import pytest
 
 from harness.instruments.instrument import StatusLine
 from harness.instruments.sampler import WRITE_FAILED
-from harness.record import CLOCKS_CSV, SAMPLER_JSON, SAMPLES_CSV, Kind, SamplerCost, channel_from_json
+from harness.record import CLOCKS_CSV, SAMPLER, SAMPLES_CSV, InstrumentFiles, Kind, SamplerCost, channel_from_json
 
 COMMAND = [sys.executable, "-P", "-m", "harness.instruments.sampler"]
 ALL = {"machine": {"interval_ms": 100}, "load_model": {"interval_ms": 50}, "simulated": {"domains": ["gpu0"]},
@@ -46,7 +46,7 @@ class Running:
 
     def state(self):
         try:
-            return json.loads((self.folder / SAMPLER_JSON).read_bytes())
+            return json.loads((self.folder / InstrumentFiles(SAMPLER).report).read_bytes())
         except FileNotFoundError:
             return {"state": ""}
 

@@ -52,7 +52,7 @@ def found(channels, tallies, record=RECORD, **evidence):
     }
     given = {
         "samples": samples,
-        "sampler_state": "ended",
+        "unfinished": (),
         "lost": "",
         "clocks": (),
         "expected_channels": (),
@@ -132,8 +132,7 @@ def test_a_channel_of_the_first_run_that_is_missing_spoils_the_run():
     ("evidence", "verdicts"),
     [
         ({"lost": "sampler ended"}, {"lost_instrument": ("invalid", None)}),
-        ({"sampler_state": "ready"}, {"sampler_unfinished": ("warning", None)}),
-        ({"sampler_state": ""}, {}),
+        ({"unfinished": ("sampler",)}, {"instrument_unfinished": ("warning", None)}),
     ],
 )
 def test_an_instrument_that_was_lost_or_forced_is_told(evidence, verdicts):

@@ -343,7 +343,7 @@ def test_a_sampler_that_falls_silent_ends_the_run(order, settle, python, monkeyp
 
 def test_a_sampler_that_was_stopped_is_ended_by_force(order, stop, python, monkeypatch):
     monkeypatch.setattr("harness.watch.TICK_S", 0.1)
-    monkeypatch.setattr("harness.run.SAMPLER_STOP_S", 0.2)
+    monkeypatch.setattr("harness.run.INSTRUMENT_STOP_S", 0.2)
     wish = order(python(HANG), silence_s=0.3)
     record = during(wish, stop, marked(wish), lambda: os.kill(sampler_of(wish), signal.SIGSTOP)).record
     assert ("lost_instrument", "invalid") == (record.status, record.validity)

@@ -70,8 +70,8 @@ def test_a_read_that_fails_is_missing(site):
 
 def test_a_constant_is_its_power_whenever_it_is_asked(tmp_path):
     sensor = constant.open_sensor({"power_W": 70.0, "domain": "gpu0", "interval_ms": 500}, Site(run_folder=tmp_path))
-    assert [Reading(7, "gpu0.power_W", 70.0)] == list(sensor.read(7))
-    assert [Reading(9, "gpu0.power_W", 70.0)] == list(sensor.finish(9))
+    assert [Reading(7, "constant/gpu0.power_W", 70.0)] == list(sensor.read(7))
+    assert [Reading(9, "constant/gpu0.power_W", 70.0)] == list(sensor.finish(9))
     (channel,) = sensor.channels
     assert (Quality.MODELLED, "a constant of 70 W, as configured") == (channel.quality, channel.source)
     assert 0.5 == sensor.period_s

@@ -1,6 +1,7 @@
 """The NVML sensor against cards of known power, on a clock that the tests move."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -116,6 +117,36 @@ def test_learning_the_ticks_takes_less_than_a_quarter_of_a_second_and_forty_read
     assert card.counter_reads <= 41
     assert 0.1 == sensor.channels[1].refresh_s
     assert "gpu0.energy_J" == sensor.channels[1].name
+
+
+def reopened(fake, site, sensor, card, clock, after_s):
+    clock.t_ns += round(after_s * S)
+    hinted = replace(site, hints={"nvml": sensor.summary()["hint"]})
+    return open_sensor({}, hinted, nvml=fake.FakeNvml(card), clock=clock, environment={})
+
+
+def test_the_next_run_does_not_learn_fresh_ticks_again_and_its_readings_are_as_true(opened, fake, site):
+    sensor, card, clock = opened(power_W=lambda t_ns: 100.0 + 500.0 * (t_ns // S % 2))
+    run_for(sensor, clock, 5)
+    sensor.finish(clock.t_ns)
+    before = card.counter_reads
+    again = reopened(fake, site, sensor, card, clock, after_s=7.013)
+    assert 3 >= card.counter_reads - before
+    readings = [*run_for(again, clock, 9), *again.finish(clock.t_ns)]
+    counter = series(readings, "gpu0.energy_J", Kind.COUNTER)
+    assert 6 == len(counter.t_ns)
+    for t_ns, energy_J in zip(counter.t_ns, counter.value, strict=True):
+        off_ns = (int(t_ns) - card.tick_ns + 50 * MS) % (100 * MS) - 50 * MS
+        assert abs(off_ns) <= 4 * MS
+        assert energy_J == pytest.approx(card.energy_J(int(t_ns) - off_ns), abs=0.001)
+
+
+def test_ticks_seen_more_than_a_minute_ago_are_learnt_anew(opened, fake, site):
+    sensor, card, clock = opened()
+    sensor.finish(clock.t_ns)
+    before = card.counter_reads
+    reopened(fake, site, sensor, card, clock, after_s=61)
+    assert 10 < card.counter_reads - before
 
 
 @pytest.mark.parametrize("period_ms", [20, 50, 100])
