@@ -34,6 +34,12 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from harness.channels import PLAIN_ORIGINS as PLAIN_ORIGINS
+from harness.channels import Channel as Channel
+from harness.channels import Kind as Kind
+from harness.channels import Quality as Quality
+from harness.channels import channel_from_json as channel_from_json
+from harness.channels import channel_name as channel_name
 from harness.json_files import encode as encode
 from harness.json_files import number as number
 from harness.json_files import read_json as read_json
@@ -123,33 +129,6 @@ class Validity(enum.StrEnum):
     """Its block was begun anew."""
 
 
-class Kind(enum.StrEnum):
-    """What a channel's values are."""
-
-    GAUGE = "gauge"
-    """A level at an instant (degrees, megahertz)."""
-    MEAN = "mean"
-    """The mean over the time since the channel's previous stamp (step-hold backwards)."""
-    COUNTER = "counter"
-    """A total that only grows; joules for energy."""
-
-
-PLAIN_ORIGINS = ("nvml", "rapl", "machine", "load_model", "simulated")
-"""The sensors whose channels bear no origin in their names: each covers domains that no other of them does."""
-
-
-def channel_name(origin: str, domain: str, quantity: str) -> str:
-    """The name of a channel: "gpu0.power_W" of nvml, "constant/gpu0.power_W" of constant."""
-    return f"{domain}.{quantity}" if origin in PLAIN_ORIGINS else f"{origin}/{domain}.{quantity}"
-
-
-class Quality(enum.StrEnum):
-    """Whether a channel was read from a sensor or computed from something else."""
-
-    MEASURED = "measured"
-    MODELLED = "modelled"
-
-
 class Cause(enum.StrEnum):
     """Whose doing a verdict is."""
 
@@ -165,47 +144,6 @@ class Level(enum.StrEnum):
     INVALID = "invalid"
     WARNING = "warning"
     INFORMATION = "information"
-
-
-@dataclass(frozen=True)
-class Channel:
-    """One series of readings.
-
-    ``name`` is ``<domain>.<quantity>_<unit>`` ("gpu0.power_W", "package-0.energy_J", "cpu.load_pct"). ``origin`` is the
-    sensor or instrument that delivers it; those that may cover a domain beside another (all but PLAIN_ORIGINS) put it
-    before the name: "energibridge/package-0.energy_J".
-    ``source`` says where the values come from in words a reviewer can check ("NVML ring buffer, total power").
-    ``refresh_s`` is the sensor's own period as documented or configured; ``refresh_seen_s`` the median time between
-    changes of value in this run, None where too few were seen. ``range`` is the largest value of a counter that wraps,
-    0 where it does not; stored values are already unwrapped by the sensor.
-    """
-
-    name: str
-    unit: str
-    kind: Kind
-    domain: str
-    quality: Quality
-    source: str
-    refresh_s: float
-    refresh_seen_s: float | None = None
-    device: str = ""
-    """The device's lasting identity (a GPU's UUID), empty where there is none."""
-    origin: str = ""
-
-    @property
-    def quantity(self) -> str:
-        """What of its domain it tells, with its unit: "power_W"."""
-        return self.name.removeprefix(f"{self.origin}/").removeprefix(f"{self.domain}.")
-
-    @property
-    def tells_power(self) -> bool:
-        """Whether it is its domain's power over time; other watts are settings (a power limit)."""
-        return self.quantity == "power_W"
-
-    @property
-    def tells_energy(self) -> bool:
-        """Whether it is its domain's power over time, or its energy counter."""
-        return self.quantity in ("power_W", "energy_J")
 
 
 @dataclass(frozen=True)
@@ -340,11 +278,6 @@ class RunRecord:
         )
         refuse_wrong_types(record)
         return record
-
-
-def channel_from_json(body: Mapping[str, Any]) -> Channel:
-    """A channel from its JSON types."""
-    return Channel(**{**body, "kind": Kind(body["kind"]), "quality": Quality(body["quality"])})
 
 
 def _phase(body: Mapping[str, Any]) -> Phase:
