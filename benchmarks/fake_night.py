@@ -20,15 +20,18 @@ window = "train"
 arm = ["a", "b"]
 [design]
 blocks = {blocks}
-[sensors.simulated]
-interval_ms = {interval_ms}
+[sensors]
+{sensors}
 """
+SIMULATED = "simulated.interval_ms = {interval_ms}"
+NVML = "nvml.counter_s = 5\nmachine.interval_ms = 1000"
 
 
-def write_protocol(folder: Path, *, blocks: int, run_s: float, interval_ms: float = 20.0) -> Path:
-    """A protocol of two runs a block, each ``run_s`` long."""
+def write_protocol(folder: Path, *, blocks: int, run_s: float, interval_ms: float = 20.0, nvml: bool = False) -> Path:
+    """A protocol of two runs a block, each ``run_s`` long; simulated, or with the machine's NVIDIA GPU."""
     file = folder / "overhead.toml"
-    text = PROTOCOL.format(blocks=blocks, run_s=run_s, interval_ms=interval_ms, timeout_s=run_s + 60)
+    sensors = NVML if nvml else SIMULATED.format(interval_ms=interval_ms)
+    text = PROTOCOL.format(blocks=blocks, run_s=run_s, sensors=sensors, timeout_s=run_s + 60)
     file.write_text(text, encoding="utf-8")
     return file
 

@@ -36,16 +36,17 @@ def main() -> None:
     """Measure and report."""
     parser = settings(__doc__)
     parser.add_argument("--blocks", type=int, default=20, help="two runs each (default 20)")
+    parser.add_argument("--nvml", action="store_true", help="with the GPU's sensor (needs an NVIDIA GPU)")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        figures = gaps(Path(folder), options.blocks) + sealing(Path(folder))
-    report("gap", figures, options.out)
+        figures = gaps(Path(folder), options.blocks, nvml=options.nvml) + sealing(Path(folder))
+    report("gap with NVML" if options.nvml else "gap", figures, options.out)
 
 
-def gaps(folder: Path, blocks: int) -> list[Figure]:
+def gaps(folder: Path, blocks: int, *, nvml: bool) -> list[Figure]:
     """The realised gaps of a night of short runs."""
     out = folder / "out"
-    protocol = write_protocol(folder, blocks=blocks, run_s=0.5)
+    protocol = write_protocol(folder, blocks=blocks, run_s=0.5, nvml=nvml)
     with start_night(protocol, out, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as night:
         night.wait()
     gaps_s = sorted(record["gap_s"] for record in records(night_in(out)) if record["gap_s"] is not None)

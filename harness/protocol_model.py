@@ -85,7 +85,7 @@ class Nvml(Section):
 
     devices: tuple[int | str, ...] = ()
     interval_ms: Annotated[float, Field(ge=20)] = 1000.0
-    counter_s: Annotated[float, Field(gt=0)] = 2.0
+    counter_s: Annotated[float, Field(gt=0)] = 5.0
 
 
 class Rapl(Section):

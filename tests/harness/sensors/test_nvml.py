@@ -82,7 +82,7 @@ def test_counter_readings_bear_the_time_of_the_tick_at_which_they_were_true(open
     sensor, card, clock = opened(power_W=lambda t_ns: 100.0 + 500.0 * (t_ns // S % 2))
     readings = [*run_for(sensor, clock, 21), *sensor.finish(clock.t_ns)]
     counter = series(readings, "gpu0.energy_J", Kind.COUNTER)
-    assert 12 == len(counter.t_ns)  # at opening, ten times on the way, at the end
+    assert 6 == len(counter.t_ns)  # at opening, four times on the way, at the end
     for t_ns, energy_J in zip(counter.t_ns, counter.value, strict=True):
         off_ns = (int(t_ns) - card.tick_ns + 50 * MS) % (100 * MS) - 50 * MS
         assert abs(off_ns) <= 4 * MS
@@ -109,7 +109,7 @@ def test_the_counter_is_read_seldom_while_the_workload_runs(opened):
     sensor, card, clock = opened()
     before = card.counter_reads
     run_for(sensor, clock, 60)
-    assert 29 <= card.counter_reads - before <= 30
+    assert 11 <= card.counter_reads - before <= 12
 
 
 def test_learning_the_ticks_takes_less_than_a_quarter_of_a_second_and_forty_reads(opened):
@@ -134,7 +134,7 @@ def test_the_next_run_does_not_learn_fresh_ticks_again_and_its_readings_are_as_t
     assert 3 >= card.counter_reads - before
     readings = [*run_for(again, clock, 9), *again.finish(clock.t_ns)]
     counter = series(readings, "gpu0.energy_J", Kind.COUNTER)
-    assert 6 == len(counter.t_ns)
+    assert 3 == len(counter.t_ns)
     for t_ns, energy_J in zip(counter.t_ns, counter.value, strict=True):
         off_ns = (int(t_ns) - card.tick_ns + 50 * MS) % (100 * MS) - 50 * MS
         assert abs(off_ns) <= 4 * MS
