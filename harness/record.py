@@ -22,7 +22,8 @@ written as the strings "NaN", "Infinity" and "-Infinity", since JSON has no othe
 Schema history
 --------------
 1   first
-2   a channel tells its origin, and a run its instruments; 1 is still read (origin "", our own sampler alone)
+2   a channel tells its origin, and a run its instruments, gates, hint and last lines; 1 is still read (origin "", our
+    own sampler alone, no gates)
 """
 
 from __future__ import annotations
@@ -45,6 +46,9 @@ from harness.json_files import number as number
 from harness.json_files import read_json as read_json
 from harness.json_files import write_json as write_json
 from harness.record_checks import refuse_wrong_types
+from harness.verdicts import Cause as Cause
+from harness.verdicts import Level as Level
+from harness.verdicts import Verdict as Verdict
 
 SCHEMA = 2
 READABLE = (1, 2)
@@ -129,23 +133,6 @@ class Validity(enum.StrEnum):
     """Its block was begun anew."""
 
 
-class Cause(enum.StrEnum):
-    """Whose doing a verdict is."""
-
-    MEASUREMENT = "measurement"
-    """Instrument, clock, foreign load, machine: the run is invalid and is repeated."""
-    OUTCOME = "outcome"
-    """A property of the configuration: never repeated for being bad."""
-
-
-class Level(enum.StrEnum):
-    """What a verdict does to its run."""
-
-    INVALID = "invalid"
-    WARNING = "warning"
-    INFORMATION = "information"
-
-
 @dataclass(frozen=True)
 class ClockPair:
     """One moment read on three clocks, nanoseconds."""
@@ -171,12 +158,15 @@ class Phase:
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """One thing that the judge found in a run: its name, cause and level, the figure seen and its limit, evidence."""
+class GateWait:
+    """What one gate saw before a run: how long it held the run up, and its last figure against its limit."""
 
     name: str
-    cause: Cause
-    level: Level
+    outcome: str
+    """open | unknown (it cannot be told here) | over_budget (started all the same) | closed (another one refused, or
+    the night was stopped) | refused."""
+    waited_s: float = 0.0
+    budget_s: float | None = None
     figure: float | None = None
     limit: float | None = None
     unit: str = ""
@@ -219,6 +209,10 @@ class RunRecord:
     signal: int | None = None
     reason: str = ""
     """One sentence for people: why it ended as it did; empty when completed."""
+    hint: str = ""
+    """What would help; empty where nothing is known."""
+    last_lines: tuple[str, ...] = ()
+    """The end of the standard error (or output) of a workload that did not complete."""
     launched_ns: int | None = None
     exited_ns: int | None = None
     window: Phase | None = None
@@ -246,6 +240,12 @@ class RunRecord:
     """By domain, when the workload was launched."""
     gap_s: float | None = None
     """Realised time between the end of the previous workload and the launch of this one."""
+    window_gap_s: float | None = None
+    """Realised time between the end of the previous run's window and the begin of this one's."""
+    gates: tuple[GateWait, ...] = ()
+    """What the gates saw before the launch."""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """Clocks and power limits before the launch, by name; empty where no gate looked at them."""
     command: tuple[str, ...] = ()
     rehearsal: bool = False
     schema: int = SCHEMA
@@ -273,6 +273,8 @@ class RunRecord:
                 "clock": tuple(ClockPair(**item) for item in body.get("clock", ())),
                 "sampler": SamplerCost(**body["sampler"]) if body.get("sampler") else None,
                 "verdicts": tuple(_verdict(item) for item in body.get("verdicts", ())),
+                "gates": tuple(GateWait(**item) for item in body.get("gates", ())),
+                "last_lines": tuple(body.get("last_lines", ())),
                 "command": tuple(body.get("command", ())),
             }
         )

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 _WHOLE = ("block", "position", "replicate", "attempt", "seed", "started_ns", "ended_ns", "started_realtime_ns", "rows")
 _WHOLE_OR_NONE = ("launched_ns", "exited_ns", "exit_code", "signal")
-_TEXTS = ("slot", "configuration", "reason")
-_TABLES = ("levels", "metrics", "sensors", "resources", "start_temperature_C")
+_TEXTS = ("slot", "configuration", "reason", "hint")
+_TABLES = ("levels", "metrics", "sensors", "resources", "start_temperature_C", "settings")
 
 
 def refuse_wrong_types(record: RunRecord) -> None:
@@ -28,7 +28,8 @@ def refuse_wrong_types(record: RunRecord) -> None:
         _refuse_unless(isinstance(getattr(record, key), str), key)
     for key in _TABLES:
         _refuse_unless(isinstance(getattr(record, key), dict), key)
-    _refuse_unless(record.gap_s is None or number(record.gap_s) is not None, "gap_s")
+    for key in ("gap_s", "window_gap_s"):
+        _refuse_unless(getattr(record, key) is None or number(getattr(record, key)) is not None, key)
     for phase in (*record.stages, *record.phases, *([record.window] if record.window else ())):
         edges = is_whole(phase.begin_ns) and is_whole(phase.end_ns)
         _refuse_unless(isinstance(phase.name, str) and edges and isinstance(phase.metrics, dict), "a phase")
