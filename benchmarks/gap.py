@@ -47,8 +47,10 @@ def gaps(folder: Path, blocks: int, *, nvml: bool) -> list[Figure]:
     """The realised gaps of a night of short runs."""
     out = folder / "out"
     protocol = write_protocol(folder, blocks=blocks, run_s=0.5, nvml=nvml)
-    with start_night(protocol, out, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as night:
-        night.wait()
+    log = folder / "night.log"
+    with open(log, "wb") as told, start_night(protocol, out, stdin=subprocess.DEVNULL, stderr=told) as night:
+        if night.wait():
+            sys.exit(f"gap: the night ended with exit code {night.returncode}:\n{log.read_text('utf-8')}")
     gaps_s = sorted(record["gap_s"] for record in records(night_in(out)) if record["gap_s"] is not None)
     empty_s = statistics.median(wall_s([sys.executable, "-P", "-c", "pass"]) for _ in range(10))
     return [

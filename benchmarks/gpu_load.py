@@ -19,6 +19,9 @@ class Pattern:
     name: str
     on_s: float
     off_s: float
+    locked: bool = False
+    """On a fixed grid, so that it keeps its phase against the sensor's updates; else each part begins when the one
+    before it has ended, as in a program, and the phase wanders."""
 
 
 class Gpu:
@@ -67,13 +70,17 @@ class Gpu:
         return max(1, round(done * seconds / passed_s))
 
     def follow(self, pattern: Pattern, seconds: float) -> None:
-        """Follow a pattern on a fixed grid for so long."""
-        begin_s = next_s = time.perf_counter()
-        while next_s < begin_s + seconds:
-            if pattern.on_s:
-                self.keep_busy(next_s + pattern.on_s if pattern.off_s else begin_s + seconds)
-            next_s += (pattern.on_s + pattern.off_s) if pattern.off_s else seconds
-            wait_until(min(next_s, begin_s + seconds))
+        """Follow a pattern for so long."""
+        begin_s = on_s = time.perf_counter()
+        end_s = begin_s + seconds
+        while on_s < end_s:
+            if not pattern.off_s:
+                self.keep_busy(end_s)
+            elif pattern.on_s:
+                self.keep_busy(min(on_s + pattern.on_s, end_s))
+            since_s = on_s + pattern.on_s if pattern.locked else time.perf_counter()
+            wait_until(min(since_s + pattern.off_s, end_s))
+            on_s = since_s + pattern.off_s if pattern.locked else time.perf_counter()
 
 
 def wait_until(moment_s: float) -> None:
