@@ -185,7 +185,7 @@ def _zeus() -> Peer | None:
 
 def _codecarbon() -> Peer | None:
     try:
-        from codecarbon import OfflineEmissionsTracker  # type: ignore[import-not-found]
+        from codecarbon import OfflineEmissionsTracker
     except ImportError as error:
         print(f"gpu_bursts: without CodeCarbon: {error}")
         return None

@@ -3,8 +3,9 @@
     python benchmarks/gpu_loads.py --out build/benchmarks/gpu_loads.json
 
 Each load is started anew ``--phases`` times at a random moment. The loads run freely, as programs do: each part begins
-when the one before has ended, so that their phase against the sensor's updates wanders. Trace and counter are compared from counter reading to counter reading, each at a tick of the counter. Beside it,
-the way of reading that most tools have: power usage polled. All in one process's time on one card.
+when the one before has ended, so that their phase against the sensor's updates wanders. Trace and counter are compared
+from counter reading to counter reading, each at a tick of the counter. Beside it, the way of reading that most tools
+have: power usage polled. All in one process's time on one card.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ LOADS = (
     Pattern("10/10 ms, locked", 0.010, 0.010, locked=True),
     Pattern("50/50 ms, locked", 0.050, 0.050, locked=True),
 )
-"""The last two keep their phase against the sensor's 20 ms for the whole stretch: the worst that a load can do to it."""
+"""The last two keep their phase against the sensor's 20 ms for a whole stretch: the worst that a load can do to it."""
 LIMIT_PCT, STEADY_LIMIT_PCT = 1.0, 0.3
 SETTLING_S = 0.5
 """Before each stretch, so that the load's beginning and the clocks' rise lie outside it."""
