@@ -2,7 +2,7 @@
 
 ::
 
-    bins = run_bins(night, runs, domains, quality, bin_s=0.5)     one record a run
+    bins = run_bins(night, runs, choice, bin_s=0.5)               one record a run
     curve = band(bins, level=0.95)                                one row a (configuration, bin)
 
 A bin's energy is the difference of the integral at its two edges (a mean of samples would lose or invent energy), and
@@ -22,6 +22,7 @@ from analysis.energy import Meter, read_meters
 from analysis.load import Night
 from analysis.statistics.bands import pointwise
 from harness import joules
+from harness.domains import Choice
 from harness.errors import NightFolderError
 
 COLUMNS = ("configuration", "bin", "t_s", "power_W", "low_W", "high_W", "n")
@@ -51,16 +52,15 @@ class RunBins:
 def run_bins(
     night: Night,
     runs: Iterable[str],
-    domains: Sequence[str],
-    quality: str,
+    choice: Choice,
     *,
     bin_s: float = 0.5,
     phase: str | None = None,
 ) -> list[RunBins]:
     """The bins of each of ``runs``, of its window or of its first phase of that name.
 
-    A run without that phase, without readable samples, or without one of the ``domains`` in this ``quality`` is left
-    out: it has no energy in the energy frame either. Refuses a width that is not positive.
+    A run without that phase, without readable samples, or without one of the domains by its chosen source is left out:
+    it has no total either. Refuses a width that is not positive.
     """
     if not bin_s > 0:
         raise ValueError(f"a bin has a positive width, not {bin_s} s")
@@ -71,13 +71,13 @@ def run_bins(
         if named is None or named.end_ns <= named.begin_ns or named.duration_s / bin_s > _MOST_BINS:
             continue
         try:
-            meters = {meter.domain: meter for meter in read_meters(night.samples(run)) if meter.quality == quality}
+            meters = {meter.key: meter for meter in read_meters(night.samples(run))}
         except NightFolderError:
             continue
-        chosen = [meters[domain] for domain in domains if domain in meters]
+        chosen = [meters[source.key] for source in choice.summed if source.key in meters]
         edges_ns = _edges(named.begin_ns, named.end_ns, bin_s)
         parts = [_bin(meter, edges_ns) for meter in chosen]
-        if not chosen or len(chosen) < len(domains) or any(part is None for part in parts):
+        if not chosen or len(chosen) < len(choice.domains) or any(part is None for part in parts):
             continue
         energy_J = np.sum([part for part in parts if part is not None], axis=0)
         refreshes = [meter.refresh_s for meter in chosen]

@@ -1,12 +1,12 @@
-"""The joules of every run and phase: gross, and net of the block's idle baseline, by domain, with uncertainty.
+"""The joules of every run and phase: gross, and net of the block's idle baseline, by domain and source.
 
 ::
 
     measured = measure(night)          reads the samples, one run at a time
-    measured.frame                     one row a (run, phase, domain); = energy(night)
-    total(night, measured, domains)    one row a run: its window's energy, summed over disjoint domains
+    measured.frame                     one row a (run, phase, domain, origin); = energy(night)
+    total(night, measured, choice)     one row a run: its window's energy, summed over disjoint domains, a source each
 
-A run that lacks one of the domains has no total: never a smaller sum.
+A run that lacks one of the domains by its chosen source has no total: never a smaller sum, never another source.
 """
 
 from __future__ import annotations
@@ -20,24 +20,32 @@ import pandas as pd
 
 from analysis.load import Damage, Night, Series
 from harness import joules
+from harness.domains import Choice, Source, choose, named
 from harness.errors import NightFolderError
 from harness.record import Kind, Phase, Quality, RunRecord, Validity
 
 COLUMNS = (
-    *("run", "phase", "domain", "quality", "source", "method", "begin_s", "duration_s", "energy_J", "net_J"),
-    *("uncertainty_J", "mean_power_W", "idle_W", "counter_ratio", "coverage", "longest_gap_s", "refresh_s"),
+    *("run", "phase", "domain", "origin", "quality", "source", "method", "begin_s", "duration_s", "energy_J", "net_J"),
+    *("uncertainty_J", "net_uncertainty_J", "mean_power_W", "idle_W", "counter_ratio", "coverage", "longest_gap_s"),
+    "refresh_s",
 )
-TOTAL_COLUMNS = ("energy_J", "net_J", "uncertainty_J", "duration_s", "mean_power_W", "why")
+TOTAL_COLUMNS = ("energy_J", "net_J", "uncertainty_J", "net_uncertainty_J", "duration_s", "mean_power_W", "why")
 WHOLE = ""
 """The name under which the whole workload, from launch to exit, stands among the phases."""
 BASELINE = "baseline"
+Told = tuple[str, str]
+"""Domain and origin."""
+Idle = tuple[float, float]
+"""Mean power of an idle baseline and the bound on its error, W."""
 
 
 @dataclass(frozen=True)
 class Meter:
-    """One domain in one run: its trace, its counter, or both, and how the two agree."""
+    """One domain by one source in one run: its trace, its counter, or both, and how the two agree."""
 
     domain: str
+    origin: str
+    """The sensor or instrument; empty in runs of schema 1."""
     quality: Quality
     source: str
     power: joules.Series | None
@@ -46,6 +54,11 @@ class Meter:
     """Counter over trace in this run."""
     refresh_s: float
     """The longer of the trace's documented and seen refresh; the counter's where there is no trace; NaN unknown."""
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """Domain, origin and quality, as a ``harness.domains.Source`` has them."""
+        return self.domain, self.origin, str(self.quality)
 
     def energy(self, begin_ns: int, end_ns: int) -> joules.WindowEnergy:
         """The energy of one stretch."""
@@ -63,12 +76,14 @@ class Measured:
 
 
 def energy(night: Night) -> pd.DataFrame:
-    """One row a (run, phase, domain), phases in the order of their marks, phase "" the whole workload.
+    """One row a (run, phase, domain, origin), phases in the order of their marks, phase "" the whole workload.
 
-    run, phase, domain, quality (measured | modelled), source, method (see ``harness.joules``), begin_s (since launch),
-    duration_s, energy_J, net_J (less idle_W x duration_s), uncertainty_J (a bound), mean_power_W, idle_W (of the idle
-    baseline of its block; NaN without one), counter_ratio, coverage (0 to 1), longest_gap_s, refresh_s. Energy that
-    cannot be told is NaN.
+    run, phase, domain, origin (the sensor or instrument that tells it; "" in nights of schema 1), quality (measured |
+    modelled), source, method (see ``harness.joules``), begin_s (since launch), duration_s, energy_J, net_J (less idle_W
+    x duration_s), uncertainty_J and net_uncertainty_J (bounds from edges and gaps, the latter with those of the idle
+    baseline), mean_power_W, idle_W (of the idle baseline of its block; NaN without one), counter_ratio, coverage (0 to
+    1), longest_gap_s, refresh_s. Energy that cannot be told is NaN. Rows of one domain by several origins are the same
+    joules, told more than once: never to be added.
     """
     return measure(night).frame.copy()
 
@@ -78,7 +93,7 @@ def measure(night: Night) -> Measured:
     rows: list[dict[str, object]] = []
     damage: list[Damage] = []
     mended: list[Damage] = []
-    idle: dict[str, dict[str, float]] = {}
+    idle: dict[str, dict[Told, Idle]] = {}
     for run, record in night.records.items():
         if record.launched_ns is None or record.exited_ns is None:
             continue
@@ -97,62 +112,86 @@ def measure(night: Night) -> Measured:
 
 
 def read_meters(series: Mapping[str, Series]) -> list[Meter]:
-    """The meters among a run's channels (``<domain>.power_W``, ``<domain>.energy_J``); measured before modelled."""
-    meters: list[Meter] = []
-    domains = dict.fromkeys(item.channel.domain for item in series.values())
-    for domain in domains:
-        pair = [series.get(f"{domain}.power_W"), series.get(f"{domain}.energy_J")]
-        there = [item for item in pair if item is not None and item.t_ns.size]
-        if not there:
-            continue
-        is_measured = any(item.channel.quality is Quality.MEASURED for item in there)
-        quality = Quality.MEASURED if is_measured else Quality.MODELLED
-        there = [item for item in there if item.channel.quality is quality]
-        power, counter = (
-            next((_as_joules(item) for item in there if (item.channel.kind is Kind.COUNTER) is wanted), None)
-            for wanted in (False, True)
-        )
-        refresh = (there[0].channel.refresh_s, there[0].channel.refresh_seen_s or math.nan)
-        meters.append(
-            Meter(
-                domain,
-                quality,
-                " + ".join(dict.fromkeys(item.channel.source for item in there)),
-                power,
-                counter,
-                joules.counter_ratio(power, counter),
-                float(np.nanmax(refresh)),
-            )
-        )
-    return meters
+    """The meters among a run's channels of power and energy, one a (domain, origin); measured before modelled."""
+    told: dict[Told, list[Series]] = {}
+    for item in series.values():
+        channel = item.channel
+        if channel.tells_energy and item.t_ns.size:
+            told.setdefault((channel.domain, channel.origin), []).append(item)
+    return [_meter(domain, origin, there) for (domain, origin), there in told.items()]
 
 
-def total(night: Night, measured: Measured, domains: Sequence[str], quality: str) -> pd.DataFrame:
-    """The energy of each run's window, summed over ``domains``; index run, in the order of the night.
+def _meter(domain: str, origin: str, there: Sequence[Series]) -> Meter:
+    is_measured = any(item.channel.quality is Quality.MEASURED for item in there)
+    quality = Quality.MEASURED if is_measured else Quality.MODELLED
+    there = sorted(
+        (item for item in there if item.channel.quality is quality), key=lambda item: not item.channel.tells_power
+    )
+    power, counter = (
+        next((_as_joules(item) for item in there if (item.channel.kind is Kind.COUNTER) is wanted), None)
+        for wanted in (False, True)
+    )
+    refresh = (there[0].channel.refresh_s, there[0].channel.refresh_seen_s or math.nan)
+    return Meter(
+        domain,
+        origin,
+        quality,
+        " + ".join(dict.fromkeys(item.channel.source for item in there)),
+        power,
+        counter,
+        joules.counter_ratio(power, counter),
+        float(np.nanmax(refresh)),
+    )
 
-    energy_J, net_J, uncertainty_J (bounds added), duration_s, mean_power_W; NaN with ``why`` (text, else "") where the
-    window is not known, a domain is missing or not of this ``quality``, or its energy cannot be told.
+
+def choice_of(frame: pd.DataFrame, declared: Sequence[str] = (), prefer: Sequence[str] = ()) -> Choice:
+    """Which domains of an energy frame are summed, and who tells each, in all runs; see ``harness.domains.choose``."""
+    return choose(set(zip(frame.domain, frame.origin, frame.quality, strict=True)), declared, prefer)
+
+
+def of_choice(frame: pd.DataFrame, choice: Choice) -> pd.DataFrame:
+    """The rows of an energy frame that ``choice`` sums."""
+    keys = {source.key for source in choice.summed}
+    told = zip(frame.domain, frame.origin, frame.quality, strict=True)
+    return frame[np.array([key in keys for key in told], dtype=bool)]
+
+
+def window_rows(frame: pd.DataFrame, night: Night) -> pd.DataFrame:
+    """The rows of an energy frame that are about the window of their run."""
+    windows = {run: record.window.name for run, record in night.records.items() if record.window is not None}
+    stretches = zip(frame.run, frame.phase, strict=True)
+    return frame[np.array([windows.get(run) == phase for run, phase in stretches], dtype=bool)]
+
+
+def total(night: Night, measured: Measured, choice: Choice) -> pd.DataFrame:
+    """The energy of each run's window, summed over the domains of ``choice``; index run, in the order of the night.
+
+    energy_J, net_J, uncertainty_J and net_uncertainty_J (bounds added), duration_s, mean_power_W; NaN with ``why``
+    (text, else "") where the window is not known, a domain is not told by its chosen source, or cannot be told.
     """
-    frame = measured.frame[measured.frame.quality == quality]
-    found: dict[tuple[str, str], dict[str, tuple[float, float, float]]] = {}
-    columns = (frame.run, frame.phase, frame.domain, frame.energy_J, frame.net_J, frame.uncertainty_J)
-    for run, phase, domain, *figures in zip(*(column.tolist() for column in columns), strict=True):
-        found.setdefault((run, phase), {})[domain] = (figures[0], figures[1], figures[2])
+    frame = measured.frame
+    columns = [frame[name].tolist() for name in ("energy_J", "net_J", "uncertainty_J", "net_uncertainty_J")]
+    keys = zip(frame.domain, frame.origin, frame.quality, strict=True)
+    found: dict[tuple[str, str], dict[tuple[str, str, str], tuple[float, ...]]] = {}
+    for run, phase, key, *figures in zip(frame.run, frame.phase, keys, *columns, strict=True):
+        found.setdefault((run, phase), {})[key] = tuple(figures)
     broken = {item.entry: item.what for item in measured.damage}
+    wanted = choice.summed
     rows: dict[str, dict[str, float | str]] = {}
     for run, record in night.records.items():
         window = record.window
         parts = found.get((run, window.name), {}) if window is not None else {}
-        why = _why_not(record, parts, domains, broken.get(run, ""))
-        chosen = [] if why else [parts[domain] for domain in domains]
-        energy_J, net_J, uncertainty_J = (
-            math.fsum(part[place] for part in chosen) if chosen else math.nan for place in range(3)
+        why = _why_not(record, parts, wanted, broken.get(run, ""))
+        chosen = [] if why else [parts[source.key] for source in wanted]
+        energy_J, net_J, uncertainty_J, net_uncertainty_J = (
+            math.fsum(part[place] for part in chosen) if chosen else math.nan for place in range(4)
         )
         duration_s = window.duration_s if window is not None else math.nan
         rows[run] = {
             "energy_J": energy_J,
             "net_J": net_J,
             "uncertainty_J": uncertainty_J,
+            "net_uncertainty_J": net_uncertainty_J,
             "duration_s": duration_s,
             "mean_power_W": energy_J / duration_s if duration_s else math.nan,
             "why": why,
@@ -162,18 +201,26 @@ def total(night: Night, measured: Measured, domains: Sequence[str], quality: str
 
 
 def _why_not(
-    record: RunRecord, parts: Mapping[str, tuple[float, float, float]], domains: Sequence[str], broken: str
+    record: RunRecord, parts: Mapping[tuple[str, str, str], tuple[float, ...]], wanted: Sequence[Source], broken: str
 ) -> str:
     """Why a run has no total, in words; empty when it has one."""
-    missing = [domain for domain in domains if domain not in parts]
-    unknown = [domain for domain in domains if domain in parts and math.isnan(parts[domain][0])]
     if record.window is None:
         return "its window is not known"
-    if broken or not domains:
+    if broken or not wanted:
         return broken or "no energy was recorded"
+    missing = [source for source in wanted if source.key not in parts]
     if missing:
-        return f"no energy of {', '.join(missing)}"
+        return "no energy of " + ", ".join(_missing(source, parts) for source in missing)
+    unknown = [source.domain for source in wanted if math.isnan(parts[source.key][0])]
     return f"the readings of {', '.join(unknown)} do not cover its window" if unknown else ""
+
+
+def _missing(source: Source, parts: Iterable[tuple[str, str, str]]) -> str:
+    """A domain that its chosen source does not tell in this run, and who does."""
+    by = f" by {source.origin}" if source.origin else ""
+    others = [named(origin, quality) for domain, origin, quality in parts if domain == source.domain]
+    beside = f" ({', '.join(others)} would be another source than in the other runs)" if others else ""
+    return f"{source.domain}{by}{beside}"
 
 
 def _as_joules(series: Series) -> joules.Series:
@@ -205,6 +252,7 @@ def _rows(
                     "run": run,
                     "phase": phase.name,
                     "domain": meter.domain,
+                    "origin": meter.origin,
                     "quality": str(meter.quality),
                     "source": meter.source,
                     "method": result.method,
@@ -222,35 +270,40 @@ def _rows(
     return rows
 
 
-def _idle(record: RunRecord, meters: Iterable[Meter]) -> dict[str, float]:
-    """Mean power of the idle baseline before this run, by domain; empty where none was taken."""
+def _idle(record: RunRecord, meters: Iterable[Meter]) -> dict[Told, Idle]:
+    """Mean power of the idle baseline before this run and its bound, by meter; empty where none was taken."""
     stage = next((phase for phase in record.stages if phase.name == BASELINE and phase.duration_s > 0), None)
     if stage is None:
         return {}
-    means = {meter.domain: meter.energy(stage.begin_ns, stage.end_ns).energy_J / stage.duration_s for meter in meters}
-    return {domain: power_W for domain, power_W in means.items() if not math.isnan(power_W)}
+    taken = {(meter.domain, meter.origin): meter.energy(stage.begin_ns, stage.end_ns) for meter in meters}
+    return {
+        told: (result.energy_J / stage.duration_s, result.uncertainty_J / stage.duration_s)
+        for told, result in taken.items()
+        if not math.isnan(result.energy_J)
+    }
 
 
-def _with_idle(night: Night, frame: pd.DataFrame, idle: Mapping[str, Mapping[str, float]]) -> pd.DataFrame:
-    """Add idle_W and net_J: the last baseline before each run, of the same block where there are blocks.
+def _with_idle(night: Night, frame: pd.DataFrame, idle: Mapping[str, Mapping[Told, Idle]]) -> pd.DataFrame:
+    """Add idle_W, net_J and its bound: the last baseline before each run, of the same block where there are blocks.
 
     A baseline whose run was found invalid is used only until a good one is there: what spoilt the run may have spoilt
     it too.
     """
-    latest: dict[tuple[int, str], float] = {}
-    good: set[tuple[int, str]] = set()
-    idle_W: dict[tuple[str, str], float] = {}
+    latest: dict[tuple[int, Told], Idle] = {}
+    good: set[tuple[int, Told]] = set()
+    of_run: dict[tuple[str, Told], Idle] = {}
     for run, record in night.records.items():
         block = record.block if night.blocked else 0
         is_good = record.validity is not Validity.INVALID
-        for domain, power_W in idle.get(run, {}).items():
-            if is_good or (block, domain) not in good:
-                latest[block, domain] = power_W
-                good |= {(block, domain)} if is_good else set()
-        for (of_block, domain), power_W in latest.items():
-            if of_block == block:
-                idle_W[run, domain] = power_W
-    powers = [idle_W.get((run, domain), math.nan) for run, domain in zip(frame.run, frame.domain, strict=True)]
-    frame["idle_W"] = np.asarray(powers, dtype=float)
+        for told, power in idle.get(run, {}).items():
+            if is_good or (block, told) not in good:
+                latest[block, told] = power
+                good |= {(block, told)} if is_good else set()
+        of_run |= {(run, told): power for (of_block, told), power in latest.items() if of_block == block}
+    rows = zip(frame.run, frame.domain, frame.origin, strict=True)
+    powers = [of_run.get((run, (domain, origin)), (math.nan, math.nan)) for run, domain, origin in rows]
+    frame["idle_W"] = np.array([power_W for power_W, _ in powers], dtype=float)
     frame["net_J"] = frame.energy_J - frame.idle_W * frame.duration_s
+    bound_W = np.array([bound_W for _, bound_W in powers], dtype=float)
+    frame["net_uncertainty_J"] = frame.uncertainty_J + bound_W * frame.duration_s
     return frame

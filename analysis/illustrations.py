@@ -108,7 +108,7 @@ def _power(night: Night, study: Study, rows: pd.DataFrame, given: dict[str, Any]
     asked_s = night.protocol.analysis.bin_ms / 1000
     longest_s = float(headline["duration_s"].max())
     times = max(1, math.ceil(longest_s / asked_s / _MOST_BINS)) if longest_s > 0 else 1
-    bins = run_bins(night, headline["run"], study.choice.domains, study.choice.quality, bin_s=asked_s * times)
+    bins = run_bins(night, headline["run"], study.choice, bin_s=asked_s * times)
     if not bins:
         return None
     level = study.findings.design.get("level", 0.95)

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from analysis.domains import Choice
 from analysis.energy import Measured, total
 from analysis.load import Night
+from harness.domains import Choice
 
 ENERGY, NET, DURATION, POWER = "energy", "net energy", "duration", "mean power"
 LARGEST = 1e100
@@ -34,7 +34,7 @@ class Response:
     quality: str = "measured"
     """measured | modelled"""
     uncertainty: pd.Series[float] | None = None
-    """A bound on the error of each value, in its unit; energy only."""
+    """A bound on the error of each value from edges and gaps, in its unit; energy and what is made of it."""
 
     @property
     def phrase(self) -> str:
@@ -52,16 +52,16 @@ def responses(night: Night, measured: Measured, choice: Choice) -> dict[str, Res
     """Every response that this night can be asked for, by name: energy, duration, power, and the numeric metrics."""
     runs = night.runs.set_index("run")
     window = night.protocol.workload.window or "the whole workload"
-    sums = total(night, measured, choice.domains, choice.quality)
+    sums = total(night, measured, choice)
     added = " + ".join(choice.domains)
     why = {str(run): str(reason) for run, reason in sums.why.items()}
     found: dict[str, Response] = {}
+    bounds = {ENERGY: sums.uncertainty_J, NET: sums.net_uncertainty_J, POWER: sums.uncertainty_J / sums.duration_s}
     for name, column, unit in ((ENERGY, "energy_J", "J"), (NET, "net_J", "J"), (POWER, "mean_power_W", "W")):
-        bound = sums.uncertainty_J if name == ENERGY else None
         reasons = why if name != NET else _no_baseline(why, sums.net_J)
         label = f"{name} of {window}{': ' + added if added else ''}"
         values = sums[column].where(sums[column].abs() < LARGEST)
-        found[name] = Response(name, label, unit, values, reasons, choice.domains, choice.quality, bound)
+        found[name] = Response(name, label, unit, values, reasons, choice.domains, choice.quality, bounds[name])
     missing = sums.duration_s.isna().items()
     unknown = {str(run): "its window is not known" if is_missing else "" for run, is_missing in missing}
     found[DURATION] = Response(DURATION, f"duration of {window}", "s", sums.duration_s, unknown)

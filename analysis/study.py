@@ -24,9 +24,8 @@ import pandas as pd
 
 from analysis.cautions import Evidence, cautions
 from analysis.comparisons import NOBODY, Method, Sides, compare, contrasts, split
-from analysis.domains import Choice, choose
 from analysis.drift import drift
-from analysis.energy import Measured, measure
+from analysis.energy import Measured, choice_of, measure, of_choice
 from analysis.findings import Comparison, Equivalence, Estimate, Findings, Test
 from analysis.groups import groups
 from analysis.load import Night
@@ -35,6 +34,7 @@ from analysis.response import DURATION, ENERGY, NET, POWER, Response, find, resp
 from analysis.statistics.equivalence import CANNOT_BE_TOLD, paired_equivalence, unpaired_equivalence
 from analysis.statistics.omnibus import friedman, kruskal, levene, ols_configurations, ols_factors
 from analysis.wording import first_line, headline, headline_all, methods
+from harness.domains import Choice
 
 if TYPE_CHECKING:
     from harness.protocol_model import Analysis
@@ -68,7 +68,7 @@ def examine(night: Night, plan: Analysis | None = None) -> Study:
     changed = analysis != night.protocol.analysis
     measured = measure(night)
     frame = measured.frame
-    choice = choose(set(zip(frame.domain, frame.quality, strict=True)), analysis.energy)
+    choice = choice_of(frame, analysis.energy, analysis.prefer)
     found = responses(night, measured, choice)
     asked = find(found, night.runs, analysis.metric)
     response = asked if asked.is_there or asked.name not in (ENERGY, NET, POWER) else found[DURATION]
@@ -97,7 +97,7 @@ def examine(night: Night, plan: Analysis | None = None) -> Study:
         analysis.accuracy,
         changed,
     )
-    sources = _sources(measured, response)
+    sources = _sources(measured, choice, response)
     design = _design(night, analysis, method, family, changed=changed)
     findings = Findings(
         title=night.protocol.title,
@@ -232,13 +232,11 @@ def _omnibus(night: Night, kept: pd.DataFrame, configurations: Sequence[str]) ->
     return tests
 
 
-def _sources(measured: Measured, response: Response) -> list[str]:
+def _sources(measured: Measured, choice: Choice, response: Response) -> list[str]:
     """Where the energy of the compared domains was read."""
-    frame = measured.frame
     if response.name not in (ENERGY, NET, POWER):
         return ["the marks' clock"] if response.name == DURATION else ["the workload"]
-    chosen = frame[frame.domain.isin(response.domains) & (frame.quality == response.quality)]
-    return list(dict.fromkeys(str(source) for source in chosen.source))
+    return list(dict.fromkeys(str(source) for source in of_choice(measured.frame, choice).source))
 
 
 def _design(

@@ -6,12 +6,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from analysis.comparisons import Method
-from analysis.domains import Choice
 from analysis.energy import Measured
 from analysis.findings import Comparison, Group, Test
 from analysis.load import Night
 from analysis.quality import Assessment
 from analysis.response import Response
+from harness.domains import Choice
 
 
 @dataclass(frozen=True)

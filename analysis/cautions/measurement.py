@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 
 from analysis.cautions.evidence import Evidence, runs_text
+from analysis.energy import of_choice
 from analysis.findings import Caution
 from analysis.numbers import percent, significant
 from analysis.response import ENERGY, NET, POWER
@@ -59,20 +60,20 @@ def energy(seen: Evidence) -> Iterator[Caution]:
     lacking = Counter(item.reason for item in seen.assessment.exclusions if item.rule == "no-energy")
     for reason, count in lacking.items():
         yield Caution("runs-without-value", f"{runs_text(count)} cannot be compared: {reason}.", "Never a smaller sum.")
+    summed = of_choice(seen.measured.frame, seen.choice)
     for domain in seen.response.domains:
-        frame = seen.measured.frame
-        names = frame[(frame.domain == domain) & (frame.quality == seen.response.quality)].source.unique().tolist()
+        names = summed[summed.domain == domain].source.unique().tolist()
         if len(names) > 1:
             yield Caution("source-changed", f"{domain} was not read the same way in all runs: {'; '.join(names)}.")
 
 
 def window(seen: Evidence) -> Iterator[Caution]:
     """Windows that are short for their sensor, bounds, gaps, counter against trace."""
-    frame = seen.measured.frame
+    frame = of_choice(seen.measured.frame, seen.choice)
     if seen.response.name not in (ENERGY, NET, POWER) or not len(frame):
         return
     windows = dict(zip(seen.assessment.eligible.run, seen.assessment.eligible.window, strict=True))
-    chosen = frame[frame.domain.isin(seen.response.domains) & (frame.phase == frame.run.map(windows))]
+    chosen = frame[frame.phase == frame.run.map(windows)]
     short = chosen[chosen.duration_s < SHORT_REFRESHES * chosen.refresh_s]
     if len(short):
         row = short.iloc[0]

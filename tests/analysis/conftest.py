@@ -38,6 +38,7 @@ from harness.record import (
     Status,
     Validity,
     Verdict,
+    channel_name,
     encode,
     slug,
 )
@@ -50,6 +51,24 @@ REALTIME_NS = 1_763_650_800_000_000_000
 def write_quickly(path: Path, value: Any) -> None:
     """As ``harness.record.write_json`` does, without its fsync: nobody pulls the plug of a test."""
     path.write_text(json.dumps(encode(value), indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+@dataclass(frozen=True)
+class Beside:
+    """A second source of a domain: the true power x ``scale`` with an error of its own in each run, or a constant."""
+
+    origin: str
+    domain: str = "gpu0"
+    scale: float = 1.0
+    share: float = 1.0
+    """Of the power of the whole, as the domain has it."""
+    error: float = 0.0
+    """Relative standard deviation of its error from run to run."""
+    constant_W: float | None = None
+    quality: str = "measured"
+    rate_hz: float = 5.0
+    without: Sequence[str] = ()
+    """Slots in which it tells nothing."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +120,11 @@ class Simulation:
     """Domain -> share of the power."""
     without_domain: Mapping[str, Sequence[str]] = field(default_factory=dict)
     """Slot -> domains whose readings it lacks."""
+    origin: str = ""
+    """Who tells them: a sensor's name; empty as in nights of schema 1."""
     quality: str = "measured"
+    beside: Sequence[Beside] = ()
+    """Other sources of the same or other domains, in the same runs."""
     counter: bool = True
     counter_scale: float = 1.0
     """What the counter shows for each joule of the trace."""
@@ -379,8 +402,17 @@ def _write_run(
     domains = {
         domain: share for domain, share in sim.domains.items() if domain not in sim.without_domain.get(slot.key, ())
     }
+    beside = [item for item in sim.beside if slot.key not in item.without]
     channels, rows = _write_samples(
-        path / "samples.parquet", sim, domains, begin_ns, edges, [piece.power_W for piece in pieces], temperature_C
+        path / "samples.parquet",
+        sim,
+        domains,
+        beside,
+        np.random.default_rng([sim.seed, begin_ns]),
+        begin_ns,
+        edges,
+        [piece.power_W for piece in pieces],
+        temperature_C,
     )
     for log in ("stdout.log", "stderr.log", "marks.jsonl"):
         (path / log).write_text("")
@@ -456,10 +488,31 @@ def _phases(sim: Simulation, spans: Mapping[str, tuple[int, int]], accuracy: flo
     return (Phase("setup", *spans["setup"]), Phase("train", begin, end), *epochs, Phase("evaluate", *spans["evaluate"]))
 
 
+def _named(origin: str, domain: str, quantity: str) -> str:
+    return channel_name(origin, domain, quantity) if origin else f"{domain}.{quantity}"
+
+
+def _told_beside(
+    item: Beside, errors: np.random.Generator, edges: np.ndarray[Any, Any], cumulative: np.ndarray[Any, Any]
+) -> tuple[Channel, np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+    step = 1 / item.rate_hz
+    times_s = np.arange(1, round(edges[-1] * item.rate_hz) + 1) * step
+    joules = np.interp(np.concatenate([[0.0], times_s]), edges, cumulative)
+    power_W = item.share * item.scale * (1 + item.error * errors.standard_normal()) * np.diff(joules) / step
+    if item.constant_W is not None:
+        power_W = np.full(times_s.size, item.constant_W)
+    name = channel_name(item.origin, item.domain, "power_W")
+    quality, source = Quality(item.quality), f"simulated {item.origin}"
+    channel = Channel(name, "W", Kind.MEAN, item.domain, quality, source, step, step, origin=item.origin)
+    return channel, times_s, power_W
+
+
 def _write_samples(
     path: Path,
     sim: Simulation,
     domains: Mapping[str, float],
+    beside: Sequence[Beside],
+    errors: np.random.Generator,
     begin_ns: int,
     edges: np.ndarray[Any, np.dtype[np.float64]],
     powers_W: Sequence[float],
@@ -473,13 +526,17 @@ def _write_samples(
     parts: list[tuple[Channel, np.ndarray[Any, Any], np.ndarray[Any, Any]]] = []
     for domain, share in domains.items() if sim.energy else ():
         source = "simulated trace" if quality is Quality.MEASURED else "load model"
-        trace = Channel(f"{domain}.power_W", "W", Kind.MEAN, domain, quality, source, 1 / sim.rate_hz, 1 / sim.rate_hz)
+        name, step, origin = _named(sim.origin, domain, "power_W"), 1 / sim.rate_hz, sim.origin
+        trace = Channel(name, "W", Kind.MEAN, domain, quality, source, step, step, origin=origin)
         parts.append((trace, times_s, share * np.diff(joules) * sim.rate_hz))
         if sim.counter:
             seconds = np.arange(0.5, edges[-1], 1.0)
             total = 1e5 + sim.counter_scale * share * np.interp(seconds, edges, cumulative)
-            anchor = Channel(f"{domain}.energy_J", "J", Kind.COUNTER, domain, quality, "simulated counter", 0.1, 0.1)
+            name, source = _named(sim.origin, domain, "energy_J"), "simulated counter"
+            anchor = Channel(name, "J", Kind.COUNTER, domain, quality, source, 0.1, 0.1, origin=origin)
             parts.append((anchor, seconds, total))
+    for item in beside:
+        parts.append(_told_beside(item, errors, edges, cumulative))
     if sim.context:
         seconds = np.arange(1.0, edges[-1] + 1e-9, 1.0)
         for name, unit, value in (("temperature_C", "C", temperature_C), ("utilisation_pct", "%", 97.0)):

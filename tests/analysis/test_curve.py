@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 
 from analysis.curve import COLUMNS, RunBins, band, run_bins
-from analysis.energy import measure, total
+from analysis.energy import choice_of, measure, total
 from analysis.load import load
 from analysis.statistics.bands import pointwise
 
 
 def bins_of(path, domains=("gpu0",), **settings):
     night = load(path)
-    return run_bins(night, night.records, domains, "measured", **settings)
+    return run_bins(night, night.records, choice_of(measure(night).frame, domains), **settings)
 
 
 @pytest.mark.parametrize("bin_s", [0.5, 0.37, 7.0, 0.01])
@@ -23,8 +23,10 @@ def bins_of(path, domains=("gpu0",), **settings):
 def test_the_bins_of_a_run_sum_to_its_energy_exactly_whatever_their_width(simulate_once, bin_s, settings):
     made = simulate_once(blocks=2, domains={"gpu0": 0.7, "dram-0": 0.3}, **settings)
     night = load(made.path)
-    energies = total(night, measure(night), ("gpu0", "dram-0"), "measured").energy_J
-    for item in run_bins(night, night.records, ("gpu0", "dram-0"), "measured", bin_s=bin_s):
+    measured = measure(night)
+    choice = choice_of(measured.frame)
+    energies = total(night, measured, choice).energy_J
+    for item in run_bins(night, night.records, choice, bin_s=bin_s):
         assert energies[item.run] == pytest.approx(item.energy_J.sum(), rel=1e-12)
         assert 6.0 == pytest.approx(item.edges_s[-1])
 

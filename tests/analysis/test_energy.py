@@ -8,7 +8,7 @@ import json
 import numpy as np
 import pytest
 
-from analysis.energy import COLUMNS, TOTAL_COLUMNS, energy, measure, total
+from analysis.energy import COLUMNS, TOTAL_COLUMNS, choice_of, energy, measure, total
 from analysis.load import load
 from harness.record import RunRecord, read_json, write_json
 
@@ -18,9 +18,10 @@ def change_record(folder, **changes):
     write_json(folder / "run.json", record.to_json())
 
 
-def totals(path, domains=("gpu0",), quality="measured"):
+def totals(path, domains=("gpu0",), prefer=()):
     night = load(path)
-    return total(night, measure(night), domains, quality)
+    measured = measure(night)
+    return total(night, measured, choice_of(measured.frame, domains, prefer))
 
 
 @pytest.mark.parametrize("counter", [True, False])
@@ -143,7 +144,7 @@ def test_a_run_without_samples_is_named_and_the_others_are_measured(simulate):
     night = load(made.path)
     measured = measure(night)
     assert [made.folder("b01-1").name] == [item.entry for item in measured.damage]
-    found = total(night, measured, ("gpu0",), "measured")
+    found = total(night, measured, choice_of(measured.frame, ("gpu0",)))
     assert "cannot be read" in found.why[made.folder("b01-1").name]
     assert 3 == found.energy_J.notna().sum()
 
@@ -167,4 +168,4 @@ def test_a_night_without_energy_or_without_runs_has_an_empty_frame(simulate_once
         night = load(simulate_once(**settings).path)
         measured = measure(night)
         assert 0 == len(measured.frame)
-        assert total(night, measured, (), "measured").energy_J.isna().all()
+        assert total(night, measured, choice_of(measured.frame)).energy_J.isna().all()

@@ -6,8 +6,7 @@ import math
 
 import pytest
 
-from analysis.domains import choose
-from analysis.energy import measure
+from analysis.energy import choice_of, measure
 from analysis.load import load
 from analysis.quality import assess
 from analysis.response import ENERGY, responses
@@ -19,7 +18,7 @@ FAMILY = (("lean", "base"),)
 def assessed(path, outliers=None, family=FAMILY, response=ENERGY, domains=()):
     night = load(path)
     measured = measure(night)
-    choice = choose(set(zip(measured.frame.domain, measured.frame.quality, strict=True)), domains)
+    choice = choice_of(measured.frame, domains)
     return assess(night, responses(night, measured, choice)[response], outliers or Outliers(), family)
 
 

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from analysis.domains import choose, contains
+from harness.domains import choose, contains
 
 
-def measured(*names: str) -> list[tuple[str, str]]:
-    return [(name, "measured") for name in names]
+def measured(*names: str, by: str = "nvml") -> list[tuple[str, str, str]]:
+    return [(name, by, "measured") for name in names]
+
+
+def modelled(*names: str, by: str = "constant") -> list[tuple[str, str, str]]:
+    return [(name, by, "modelled") for name in names]
 
 
 @pytest.mark.parametrize(
@@ -62,15 +66,15 @@ def test_of_enclosing_domains_alone_the_outermost_is_taken():
 
 
 def test_modelled_energy_is_taken_only_where_nothing_is_measured():
-    both = choose([("cpu", "modelled"), ("gpu0", "measured")])
+    both = choose([*modelled("cpu", by="load_model"), *measured("gpu0")])
     assert ("gpu0",) == both.domains
-    assert ("cpu is modelled and never summed with measured energy",) == both.left_out
-    alone = choose([("cpu", "modelled")])
+    assert ("cpu is modelled (by load_model) and never summed with measured energy",) == both.left_out
+    alone = choose(modelled("cpu"))
     assert (("cpu",), "modelled") == (alone.domains, alone.quality)
 
 
 def test_a_domain_that_is_measured_in_some_runs_and_modelled_in_others_counts_as_measured():
-    assert "measured" == choose([("cpu", "modelled"), ("cpu", "measured")]).quality
+    assert "measured" == choose([*modelled("cpu", by=""), *measured("cpu", by="")]).quality
 
 
 def test_declared_domains_are_taken_in_their_order():
@@ -86,7 +90,7 @@ def test_declared_domains_are_taken_in_their_order():
     ],
 )
 def test_a_declaration_that_cannot_be_summed_is_refused_whole(declared, word):
-    choice = choose([*measured("gpu0", "package-0", "core-0"), ("cpu", "modelled")], declared)
+    choice = choose([*measured("gpu0", "package-0", "core-0"), *modelled("cpu")], declared)
     assert () == choice.domains
     assert word in choice.refusal
 
