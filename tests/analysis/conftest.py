@@ -123,8 +123,8 @@ class Simulation:
     origin: str = ""
     """Who tells them: a sensor's name; empty as in nights of schema 1."""
     quality: str = "measured"
-    beside: Sequence[Beside] = ()
-    """Other sources of the same or other domains, in the same runs."""
+    beside: Sequence[Mapping[str, Any]] = ()
+    """Other sources of the same or other domains, in the same runs, each as the keys of ``Beside``."""
     counter: bool = True
     counter_scale: float = 1.0
     """What the counter shows for each joule of the trace."""
@@ -402,7 +402,7 @@ def _write_run(
     domains = {
         domain: share for domain, share in sim.domains.items() if domain not in sim.without_domain.get(slot.key, ())
     }
-    beside = [item for item in sim.beside if slot.key not in item.without]
+    beside = [item for keys in sim.beside if slot.key not in (item := Beside(**keys)).without]
     channels, rows = _write_samples(
         path / "samples.parquet",
         sim,

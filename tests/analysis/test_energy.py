@@ -169,3 +169,57 @@ def test_a_night_without_energy_or_without_runs_has_an_empty_frame(simulate_once
         measured = measure(night)
         assert 0 == len(measured.frame)
         assert total(night, measured, choice_of(measured.frame)).energy_J.isna().all()
+
+
+TWO = {"origin": "nvml", "blocks": 2, "baseline_s": 2.0}
+
+
+def test_two_sources_of_one_domain_stand_apart_and_only_the_chosen_one_counts(simulate_once):
+    constant = {"origin": "constant", "constant_W": 70.0, "quality": "modelled"}
+    made = simulate_once(**TWO, beside=({"origin": "energibridge", "scale": 0.97}, constant))
+    frame = energy(load(made.path))
+    whole = frame[(frame.run == made.runs[0].run) & (frame.phase == "train")].set_index("origin")
+    assert {"nvml", "energibridge", "constant"} == set(whole.index)
+    truth = made.runs[0].train_J["gpu0"]
+    np.testing.assert_allclose(whole.energy_J["energibridge"], 0.97 * truth, rtol=1e-9)
+    np.testing.assert_allclose(whole.energy_J["constant"], 70.0 * made.runs[0].train_s, rtol=1e-9)
+    np.testing.assert_allclose(totals(made.path).energy_J, [run.train_J["gpu0"] for run in made.runs], rtol=1e-9)
+    preferred = totals(made.path, prefer=("energibridge",))
+    np.testing.assert_allclose(preferred.energy_J, [0.97 * run.train_J["gpu0"] for run in made.runs], rtol=1e-9)
+
+
+def test_each_source_has_an_idle_baseline_of_its_own(simulate_once):
+    made = simulate_once(**TWO, beside=({"origin": "energibridge", "scale": 0.5},))
+    frame = energy(load(made.path))
+    np.testing.assert_allclose(frame.idle_W[frame.origin == "nvml"], 50.0)
+    np.testing.assert_allclose(frame.idle_W[frame.origin == "energibridge"], 25.0)
+
+
+def test_a_run_without_the_chosen_source_has_no_total_though_another_tells_the_domain(simulate_once):
+    made = simulate_once(**TWO, beside=({"origin": "energibridge", "without": ("b02-1",)},))
+    found = totals(made.path, prefer=("energibridge",))
+    lacking = found.loc[made.folder("b02-1").name]
+    assert np.isnan(lacking.energy_J)
+    assert "no energy of gpu0 by energibridge (nvml would be another source than in the other runs)" == lacking.why
+    assert 3 == found.energy_J.notna().sum()
+
+
+def test_the_bound_of_a_net_energy_has_that_of_its_idle_baseline_in_it(simulate_once):
+    found = totals(simulate_once(**TWO).path)
+    assert (found.net_uncertainty_J > found.uncertainty_J).all()
+    # Power x update period at both edges: 20 Hz, 50 W over a baseline of 2 s, for each second of the window.
+    idle_J = found.net_uncertainty_J - found.uncertainty_J
+    assert (idle_J < 10 * 50.0 * 0.05 / 2.0 * found.duration_s).all()
+
+
+def test_nights_of_the_first_schema_have_one_source_without_a_name(simulate):
+    made = simulate(blocks=2)
+    for folder in made.path.glob("runs/*"):
+        body = json.loads((folder / "run.json").read_text())
+        body["schema"] = 1
+        for channel in body["channels"]:
+            del channel["origin"]
+        (folder / "run.json").write_text(json.dumps(body))
+    frame = energy(load(made.path))
+    assert {""} == set(frame.origin)
+    assert totals(made.path).energy_J.notna().all()

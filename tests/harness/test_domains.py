@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from harness.domains import choose, contains
+from harness.domains import choose, contains, overlaps, ranked
 
 
 def measured(*names: str, by: str = "nvml") -> list[tuple[str, str, str]]:
@@ -106,3 +106,60 @@ def test_a_domain_of_unknown_name_is_summed_only_alone_or_by_declaration():
 
 def test_without_any_domain_there_is_nothing_to_sum():
     assert () == choose([]).domains
+
+
+@pytest.mark.parametrize(
+    ("outer", "inner"),
+    [("module-0", "package-0"), ("module-1", "dram-1"), ("gpu", "gpu0"), ("ram", "dram-0"), ("psys", "ram")],
+)
+def test_what_some_sources_tell_as_one_contains_what_others_tell_apart(outer, inner):
+    assert contains(outer, inner)
+    assert not contains(inner, outer)
+
+
+def test_a_module_and_all_processors_cross_and_neither_contains_the_other():
+    assert overlaps("module-0", "cpu")
+    assert overlaps("cpu", "module-0")
+    assert not contains("module-0", "cpu")
+    assert not overlaps("module-0", "module-1")
+    assert "overlap" in choose(measured("module-0", "cpu"), ["module-0", "cpu"]).refusal
+
+
+def test_one_source_a_domain_measured_before_modelled_and_our_own_sensors_first():
+    told = [*modelled("gpu0"), *measured("gpu0", by="energibridge"), *measured("gpu0", by="nvml")]
+    (source,) = choose(told).summed
+    assert ("gpu0", "nvml", "measured") == source.key
+    assert (("energibridge", "measured"), ("constant", "modelled")) == source.others
+    assert source.key == choose(reversed(told)).summed[0].key
+
+
+def test_the_first_preferred_origin_that_tells_a_domain_tells_it_and_others_stay_as_they_are():
+    told = [*measured("gpu0", "package-0", by="energibridge"), *measured("gpu0"), *measured("package-0", by="rapl")]
+    choice = choose(told, prefer=["meter", "energibridge"])
+    assert ["energibridge", "energibridge"] == [source.origin for source in choice.summed]
+    assert ("meter",) == choice.unheeded
+    assert ["nvml", "rapl"] == [source.origin for source in choose(told, prefer=["rapl"]).summed]
+
+
+def test_a_model_is_taken_before_a_sensor_only_when_it_is_preferred_by_name():
+    told = [*modelled("gpu0"), *measured("gpu0")]
+    choice = choose(told, ["gpu0"], ["constant"])
+    assert ("modelled", "constant") == (choice.quality, choice.summed[0].origin)
+    mixed = choose([*told, *measured("package-0", by="rapl")], prefer=["constant"])
+    assert ("package-0",) == mixed.domains
+    assert ("gpu0 is modelled (by constant) and never summed with measured energy",) == mixed.left_out
+
+
+def test_a_source_of_its_own_sensors_parts_beats_another_source_of_the_whole():
+    told = [*measured("package-0", "package-1", "dram-0", "core-0", by="rapl"), *measured("cpu", by="codecarbon")]
+    choice = choose(told)
+    assert ("package-0", "package-1", "dram-0") == choice.domains
+    assert "cpu lies around package-0 and is not added to it" in choice.left_out
+    preferred = choose(told, prefer=["codecarbon"])
+    assert ("cpu", "dram-0") == preferred.domains
+
+
+def test_a_source_of_an_unknown_name_comes_after_all_that_are_known():
+    assert [("meter", "measured"), ("mine", "measured"), ("constant", "modelled")] == ranked(
+        [("constant", "modelled"), ("mine", "measured"), ("meter", "measured")]
+    )
