@@ -16,6 +16,7 @@ from pathlib import Path
 from harness.commands import PYTHON, SEED, WORKLOADS, TemplateError, missing_programs, placeholders, values
 from harness.configurations import Configuration, cross, level_text
 from harness.errors import Problem
+from harness.meter_checks import check_meters
 from harness.protocol_model import Protocol
 from harness.record import MARKS_VARIABLE
 
@@ -26,7 +27,7 @@ RESERVED = frozenset(
 _FACTOR = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 MOST_CONFIGURATIONS = 10_000
 MOST_SLOTS = 1_000_000
-ENERGY_SENSORS = ("nvml", "rapl", "load_model", "constant", "simulated")
+ENERGY_SENSORS = ("nvml", "rapl", "meter", "load_model", "constant", "simulated")
 TEMPERATURE_SENSORS = ("nvml", "machine", "simulated")
 
 Problems = Iterator[Problem]
@@ -267,6 +268,7 @@ _CHECKS: tuple[tuple[frozenset[str], Callable[[Protocol], Problems]], ...] = (
     (frozenset({"analysis"}), _analysis),
     (frozenset({"cooldown", "warmup"}), _waits),
     (frozenset({"sensors", "analysis", "cooldown"}), _sensors),
+    (frozenset({"sensors"}), check_meters),
     (frozenset({"workload", "title"}), _workload),
 )
 _DECISIVE: dict[Callable[[Protocol], Problems], str] = {

@@ -117,6 +117,32 @@ class Constant(Section):
     interval_ms: Annotated[float, Field(ge=20)] = 1000.0
 
 
+class Meter(Section):
+    """A wall meter that is asked over HTTP; a machine on two sockets has two."""
+
+    kind: Literal["shelly", "tasmota", "json"]
+    url: str | None = None
+    url_env: str | None = None
+    """The environment variable that holds its address: the file, and with it the night, then does not."""
+    domain: str = "wall"
+    outlet: Annotated[int, Field(ge=0)] = 0
+    power_path: str | None = None
+    energy_path: str | None = None
+    energy_unit: Literal["Wh", "kWh", "J"] | None = None
+    user: str = "admin"
+    password_env: str | None = None
+    token_env: str | None = None
+    interval_ms: Annotated[float, Field(ge=50)] = 1000.0
+    timeout_s: Annotated[float, Field(gt=0, le=10)] = 1.0
+
+
+def _as_array(value: Any) -> Any:
+    """One table for an array of one; a plan.json's list for the tuple that the strict model asks for."""
+    if isinstance(value, dict):
+        return (value,)
+    return tuple(value) if isinstance(value, list) else value
+
+
 class Simulated(Section):
     """A pure function of (plan seed, slot, phase time)."""
 
@@ -140,6 +166,8 @@ class Sensors(Section):
     load_model: LoadModel | None = None
     constant: Constant | None = None
     simulated: Simulated | None = None
+    meter: Annotated[tuple[Meter, ...], BeforeValidator(_as_array)] | None = None
+    """One table, or an array of tables."""
     fallback: Literal["load_model"] | None = None
     """What to use, by name, where no measured source of energy is there."""
     required: tuple[str, ...] | None = None

@@ -24,7 +24,6 @@ UNAVAILABLE = {
     "judge": "remove it; every run is judged by the built-in limits",
     "engine": "remove it; runs are executed on this machine",
     "sensors.hwmon": "remove it; known sensors are nvml, rapl, machine, load_model, constant, simulated",
-    "sensors.meter": "remove it; known sensors are nvml, rapl, machine, load_model, constant, simulated",
     "night.lost_instrument": "remove it; a run that loses an instrument is ended",
     "analysis.prefer": "remove it; our own sensors are taken first",
     "night.starts_at": "remove it; start the night by hand, or by at or cron",
@@ -110,15 +109,17 @@ def refusals(errors: Iterable[Mapping[str, Any]], table: Mapping[str, Any]) -> l
 def _refusal(place: tuple[str | int, ...], alike: Sequence[Mapping[str, Any]], table: Mapping[str, Any]) -> Refusal:
     error = alike[0]
     names = tuple(_until_index(place))
+    keys = tuple(part for part in place if isinstance(part, str))
+    in_array = keys != names  # the path of what must go then ends at the array
     key = _dotted(place)
     if error["type"] == "missing":
-        section = ".".join(names[:-1])
-        remedy = f"add {names[-1]} = …" + (f" to [{section}]" if section else " above the first section")
-        enclosing = names if len(names) == 1 or names[0] == "workload" else names[:-1]
+        section = ".".join(keys[:-1])
+        remedy = f"add {keys[-1]} = …" + (f" to [{section}]" if section else " above the first section")
+        enclosing = names if in_array or len(names) == 1 or names[0] == "workload" else names[:-1]
         return Refusal(Problem(key, "missing", remedy=remedy), enclosing)
     value = shown(_at(place, table))
     if error["type"] == "extra_forbidden":
-        return Refusal(Problem(key, "unknown key", value, _nearest(names)), names, unknown=True)
+        return Refusal(Problem(key, "unknown key", value, _nearest(keys)), names, unknown=not in_array)
     if len(alike) > 1 and all(item["type"] in _LEVEL_TYPES for item in alike):
         return Refusal(Problem(key, "must be a string, a number, or true or false", value), names)
     return Refusal(Problem(key, _words(error), value, _remedy(error, _at(place, table))), names)
@@ -163,10 +164,15 @@ def _nearest(names: tuple[str, ...]) -> str:
 
 
 def _place(error: Mapping[str, Any], table: Mapping[str, Any]) -> tuple[str | int, ...]:
-    """The error's location as far as it is found in the file: pydantic adds the names of types to it."""
+    """The error's location as far as it is found in the file: pydantic adds the names of types to it.
+
+    A table that stands for an array of one has no place in an array.
+    """
     inner: Any = table
     place: list[str | int] = []
     for part in error["loc"]:
+        if isinstance(part, int) and isinstance(inner, Mapping):
+            continue
         held = part in inner if isinstance(inner, Mapping) else isinstance(inner, list) and part in range(len(inner))
         if not held:
             break

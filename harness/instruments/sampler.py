@@ -10,8 +10,9 @@ the sensors, prints as JSON what they would deliver, and ends.
                                            |each 0.5 s: status line (dropped while nobody takes it)     |   "ended"
                                            |at once: a status line when a source is lost               |
 
-Ends in order at the end-of-file of its standard input and at SIGTERM; SIGINT and SIGHUP are passed over, since Ctrl-C
-and a closed terminal are the orchestrator's to judge. A write that fails ends it at once, with a status line, a message
+Ends in order at the end-of-file of its standard input and at SIGTERM; a source with a ``tail_s`` (a meter, whose power
+comes late) has everything read on for so long before that. SIGINT and SIGHUP are passed over, since Ctrl-C and a closed
+terminal are the orchestrator's to judge. A write that fails ends it at once, with a status line, a message
 and exit code 74: an instrument that cannot record is lost, and says so.
 """
 
@@ -19,6 +20,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
 import resource
 import select
@@ -90,7 +92,10 @@ class Sampler:
     keeping: _Keeping = field(default_factory=_Keeping)
 
     def run(self, stops: Sequence[int]) -> None:
-        """Announce readiness and record until one of the descriptors ``stops`` can be read; then finish."""
+        """Announce readiness and record until one of the descriptors ``stops`` ends; then the tail, and finish.
+
+        Where a second one ends there is no tail, or no more of it.
+        """
         now_ns = time.monotonic_ns()
         tasks = [
             _Task(sensor.start_ns or now_ns, max(1, round(sensor.period_s * 1e9)), self._reader(sensor), counted=True)
@@ -99,19 +104,28 @@ class Sampler:
         first_ns = max((task.due_ns for task in tasks), default=now_ns)  # the first status line follows the first reads
         tasks += [_Task(now_ns, FLUSH_NS, self._flush), _Task(first_ns, STATUS_NS, self._report)]
         self._announce("ready")
+        until_ns, heard = math.inf, list(stops)
         while True:
             task = min(tasks, key=lambda item: item.due_ns)
-            wait_s = max(0, task.due_ns - time.monotonic_ns()) / 1e9
-            ready, _, _ = select.select(stops, [], [], wait_s)
-            if any(_has_ended(descriptor) for descriptor in ready):
-                break
+            wait_s = max(0, min(task.due_ns, until_ns) - time.monotonic_ns()) / 1e9
+            ready, _, _ = select.select(heard, [], [], wait_s)
+            for descriptor in filter(_has_ended, ready):
+                until_ns = time.monotonic_ns() + self._tail_ns if len(heard) == len(stops) else 0
+                heard.remove(descriptor)
             now_ns = time.monotonic_ns()
+            if now_ns >= until_ns:
+                break
             if now_ns >= task.due_ns:
                 self._keep_time(task, now_ns)
                 task.act(now_ns)
                 self._notice_loss()
                 task.advance(time.monotonic_ns())
         self._finish()
+
+    @property
+    def _tail_ns(self) -> int:
+        """How long everything is read on after the end was asked for: what the slowest source needs."""
+        return round(max((getattr(sensor, "tail_s", 0.0) for sensor in self.opened.sensors), default=0.0) * 1e9)
 
     def fail(self, message: str) -> None:
         """Say aloud that nothing can be recorded any more."""

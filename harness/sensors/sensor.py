@@ -10,6 +10,7 @@
     sensor.summary() -> facts for run.json        ticks, fallbacks, clock steps, notes
     sensor.close()
 
+A source whose values come late may have a ``tail_s`` beside these: so long all are read on after the workload has gone.
 A reading that failed is left out and counted in ``summary()["missed"]``, never a zero. Stamps are CLOCK_MONOTONIC ns.
 """
 

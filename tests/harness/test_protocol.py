@@ -122,6 +122,12 @@ def test_the_refusal_names_file_key_value_and_remedy(write):
         ("[night]\nattemps = 2", "night.attemps", 'did you mean "night.attempts"?'),
         ("[night]\nband_C = 2", "night.band_C", 'did you mean "cooldown.band_C"?'),
         ("[sensors.nvidia]", "sensors.nvidia", "known here: constant, fallback"),
+        ("[sensors.meter]\nkind = 'shelly'\nurls = 'x'", "sensors.meter.urls", 'did you mean "sensors.meter.url"?'),
+        (
+            "[[sensors.meter]]\nkind = 'shelly'\nurls = 'x'",
+            "sensors.meter[0].urls",
+            'did you mean "sensors.meter.url"?',
+        ),
         ("[analysis.outliers]\nz = 3", "analysis.outliers.z", "known here: ddof, rule, threshold"),
     ],
 )
@@ -153,6 +159,34 @@ def test_a_wrong_value_is_refused_with_its_key(problems, text, key, what):
     assert what == problems(SOUND + text)[key].what
 
 
+METER = "kind = 'shelly'\nurl = 'http://192.0.2.7'\n"
+
+
+def test_one_meter_is_a_table_and_two_are_an_array_of_tables(write):
+    one = read(write(f"{SOUND}[sensors.meter]\n{METER}"))
+    two = read(write(f"{SOUND}[[sensors.meter]]\n{METER}domain = 'wall-1'\n[[sensors.meter]]\n{METER}"))
+    assert ["wall"] == [meter.domain for meter in one.sensors.meter]
+    assert ["wall-1", "wall"] == [meter.domain for meter in two.sensors.meter]
+    assert (one, two) == (from_json(one.to_json()), from_json(two.to_json()))
+
+
+@pytest.mark.parametrize(
+    ("text", "key", "what", "remedy"),
+    [
+        ("[sensors.meter]\nurl = 'x'", "sensors.meter.kind", "missing", "add kind = … to [sensors.meter]"),
+        ("[[sensors.meter]]\nurl = 'x'", "sensors.meter[0].kind", "missing", "add kind = … to [sensors.meter]"),
+        (f"[[sensors.meter]]\n{METER}timeout_s = 99", "sensors.meter[0].timeout_s", "must be at most 10", ""),
+        (f"[sensors.meter]\n{METER}timeout_s = 99", "sensors.meter.timeout_s", "must be at most 10", ""),
+        ("[sensors]\nmeter = []", "sensors.meter", "must not be empty", "name a meter, or leave the section out"),
+        ("[sensors]\nmeter = 'x'", "sensors.meter", "must be an array, as in [1, 2]", 'write ["x"]'),
+    ],
+)
+def test_a_meter_is_refused_by_its_key_in_a_table_and_in_an_array(problems, text, key, what, remedy):
+    found = problems(SOUND.replace("[sensors.simulated]", "") + text)
+    assert [key] == [name for name in found if name != "sensors"]
+    assert (what, remedy) == (found[key].what, found[key].remedy)
+
+
 def test_a_factor_must_be_an_array(problems):
     problem = problems(SOUND.replace("width = [1, 2]", "width = 1"))["factors.width"]
     assert ("must be an array, as in [1, 2]", "write [1]") == (problem.what, problem.remedy)
@@ -178,7 +212,6 @@ def test_an_empty_factor_is_refused(problems):
         ("[night]\nends_at = '07:30'", "night.ends_at"),
         ("[night]\nstop_after_s = 3600", "night.stop_after_s"),
         ("[night]\nnotify = ['x']", "night.notify"),
-        ("[sensors.meter]\nurl = 'http://meter'", "sensors.meter.url"),
         ("[sensors.hwmon]", "sensors.hwmon"),
     ],
 )
