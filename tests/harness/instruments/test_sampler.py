@@ -102,7 +102,7 @@ def test_it_records_all_its_sensors_until_its_control_pipe_closes(sampler):
         assert stamps == sorted(set(stamps)), name
         assert stamps[-1] <= end["ended_ns"]
         assert channel.kind in set(Kind)
-    assert {12.5} == {value for _, name, value in rows if name == "board.power_W"}
+    assert {12.5} == {value for _, name, value in rows if name == "constant/board.power_W"}
 
 
 def test_its_last_file_tells_its_cost_its_sensors_and_the_refresh_it_saw(sampler):
@@ -114,10 +114,33 @@ def test_its_last_file_tells_its_cost_its_sensors_and_the_refresh_it_saw(sampler
     assert 0 < cost.cpu_s < cost.wall_s
     assert 5e6 < cost.max_rss_B < 25e6
     assert 0.02 == pytest.approx(end["refresh_seen"]["gpu0.power_W"], rel=0.01)
-    assert end["refresh_seen"]["system.power_W"] is None
+    assert end["refresh_seen"]["constant/system.power_W"] is None
     assert {"simulated", "constant"} == set(end["sensors"])
     assert running.process.pid == end["pid"]
     assert end["started_ns"] < end["ended_ns"]
+
+
+def test_where_a_source_is_late_everything_is_read_on_for_its_tail(sampler, meter):
+    shelly = {"kind": "shelly", "url": meter.url, "interval_ms": 50}
+    running = sampler({"meter": [shelly], "constant": {"power_W": 1.0, "interval_ms": 50}}).ready()
+    running.until(lambda: len(running.rows()) >= 3, "some rows")
+    closed_ns = time.monotonic_ns()
+    _, err, end = running.stop()
+    assert (0, "", "ended") == (running.process.returncode, err, end["state"])
+    late = {name for t_ns, name, _ in running.rows() if t_ns > closed_ns + 500_000_000}
+    assert {"meter/wall.power_W", "meter/wall.energy_J", "constant/system.power_W"} == late
+    assert end["cost"]["max_rss_B"] < 25e6
+    assert end["sensors"]["meter"]["missed"] == 0
+
+
+def test_sigterm_ends_a_tail_at_once(sampler, meter):
+    running = sampler({"meter": [{"kind": "shelly", "url": meter.url, "interval_ms": 60_000}]}).ready()
+    running.process.stdin.close()
+    running.process.stdin = None
+    time.sleep(0.1)
+    running.process.send_signal(signal.SIGTERM)
+    assert 0 == running.process.wait(timeout=20)
+    assert "ended" == running.state()["state"]
 
 
 def test_clock_triples_come_each_second_and_at_the_end(sampler):
@@ -258,7 +281,9 @@ def test_a_probe_says_what_it_would_record_and_leaves_nothing_behind(tmp_path):
     )
     done = subprocess.run([*COMMAND, "--probe", str(spec)], capture_output=True, check=True, text=True)
     body = json.loads(done.stdout)
-    assert {"cpu.power_W", "gpu0.power_W", "board.power_W"} <= {channel["name"] for channel in body["channels"]}
+    assert {"cpu.power_W", "gpu0.power_W", "constant/board.power_W"} <= {
+        channel["name"] for channel in body["channels"]
+    }
     assert ["rapl"] == [item["sensor"] for item in body["missing"]]
     assert [] == list(folder.iterdir())
 
