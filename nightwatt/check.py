@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from harness.protocol import Protocol
     from harness.record import Channel
 
-INDENT = 14
+INDENT = 16
 WIDEST = 110
 MODELS = ("load_model", "constant", "simulated")
 """Sensors that measure nothing: they work everywhere, and are used only where a protocol asks for them by name."""
@@ -47,24 +47,36 @@ def command(
 
 
 def _asked(protocol: str | None) -> tuple[str | None, Protocol]:
-    """The protocol's file and content; without one, a protocol that names every sensor that needs no setting."""
+    """The protocol's file and content; without one, a protocol of every source that needs no setting."""
     from harness.protocol import find, read
-    from harness.protocol_model import LoadModel, Machine, Nvml, Protocol, Rapl, Sensors, Workload
+    from harness.protocol_model import (
+        EnergiBridge,
+        Instruments,
+        LoadModel,
+        Machine,
+        Nvml,
+        Protocol,
+        Rapl,
+        Sensors,
+        Workload,
+    )
 
     if protocol is not None:
         file = find(protocol)
         return str(file), read(file)
     everything = Sensors(nvml=Nvml(), rapl=Rapl(), machine=Machine(), load_model=LoadModel())
-    return None, Protocol(title="everything here", workload=Workload(command=("true",)), sensors=everything)
+    beside = Instruments(energibridge=EnergiBridge())
+    workload = Workload(command=("true",))
+    return None, Protocol(title="everything here", workload=workload, sensors=everything, instruments=beside)
 
 
 def _listing(asked: Protocol, found: Probe, width: int) -> Iterator[str]:
     """Each sensor: what it gives, or why it is absent and what would help."""
-    from harness.probe import sensor_settings
+    from harness.probe import instrument_settings, sensor_settings
 
     channels = {channel.name: channel for channel in found.channels}
     missing = {item.sensor: item for item in found.missing}
-    names = dict.fromkeys([*sensor_settings(asked), *found.by_sensor, *missing])
+    names = dict.fromkeys([*sensor_settings(asked), *instrument_settings(asked), *found.by_sensor, *missing])
     for name in names:
         if name in found.by_sensor:
             yield from _present(name, [channels[item] for item in found.by_sensor[name]], found, width)
@@ -89,6 +101,9 @@ def _present(name: str, channels: Sequence[Channel], found: Probe, width: int) -
     if name == "nvml":
         for card in found.cards:
             yield from _wrapped(f"{card.name}, {card.uuid}, driver {card.driver}", width)
+    facts = found.facts.get(name, {})
+    if "program" in facts:
+        yield from _wrapped(f"release {facts.get('version')}, {facts['program']}", width)
     for channel in energetic:
         yield from _wrapped(f"{channel.name}, {_each(channel.refresh_s)}: {channel.source}", width)
     context = [channel for channel in channels if channel not in energetic]

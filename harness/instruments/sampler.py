@@ -254,6 +254,16 @@ def _status_output() -> int:
     return 1
 
 
+def _probed(opened: Opened) -> dict[str, Any]:
+    """What the sensors would deliver."""
+    return {
+        "channels": [asdict(channel) for channel in opened.channels],
+        "missing": opened.missing,
+        "sensors": {sensor.name: sensor.summary() for sensor in opened.sensors},
+        "by_sensor": {sensor.name: [item.name for item in sensor.channels] for sensor in opened.sensors},
+    }
+
+
 def main(arguments: Sequence[str]) -> int:
     """Record, or probe; returns the exit code."""
     started_ns = time.monotonic_ns()
@@ -280,16 +290,11 @@ def main(arguments: Sequence[str]) -> int:
         print(error, file=sys.stderr)
         return error.exit_code
     if probing:
-        print(
-            json.dumps(
-                {
-                    "channels": [asdict(channel) for channel in opened.channels],
-                    "missing": opened.missing,
-                    "sensors": {sensor.name: sensor.summary() for sensor in opened.sensors},
-                    "by_sensor": {sensor.name: [item.name for item in sensor.channels] for sensor in opened.sensors},
-                }
-            )
-        )
+        try:
+            print(json.dumps(_probed(opened)))
+        finally:
+            for sensor in opened.sensors:
+                sensor.close()
         return ExitCode.DONE
     try:
         recorder = Recorder(site.run_folder, opened.channels, name, clocks=clocks)

@@ -21,7 +21,8 @@ domain = "gpu0"
 
 
 def channel(name, unit, kind, refresh_s, quality=Quality.MEASURED, source="a source"):
-    return Channel(name, unit, kind, name.partition(".")[0], quality, source, refresh_s)
+    origin, _, plain = name.rpartition("/")
+    return Channel(name, unit, kind, plain.partition(".")[0], quality, source, refresh_s, origin=origin)
 
 
 CARD = Probe(
@@ -35,6 +36,11 @@ CARD = Probe(
     cards=(Gpu("NVIDIA H200", "GPU-1a2b", "580.159"),),
     by_sensor={"nvml": ("gpu0.power_W", "gpu0.energy_J", "gpu0.temperature_C", "gpu0.power_limit_W")},
     facts={"nvml": {"devices": [{"domain": "gpu0", "absent": {"memory_temperature_C": "Not Supported"}}]}},
+)
+ENERGIBRIDGE = Probe(
+    channels=(channel("energibridge/package-0.energy_J", "J", Kind.COUNTER, 0.2, source="EnergiBridge: MSR 611h"),),
+    by_sensor={"energibridge": ("energibridge/package-0.energy_J",)},
+    facts={"energibridge": {"program": "/opt/energibridge", "version": "0.0.7"}},
 )
 CONTEXT_ONLY = Probe(
     channels=(channel("cpu.load_pct", "%", Kind.MEAN, 1.0),),
@@ -79,6 +85,17 @@ def test_an_absent_sensor_is_listed_with_its_reason_and_remedy(machine, capsys):
     check.command()
     text = " ".join(capsys.readouterr().out.split())
     assert "rapl absent: not readable remedy: sudo chmod a+r it" in text
+
+
+def test_a_foreign_program_is_listed_with_its_release_and_where_it_lies(machine, capsys):
+    machine(ENERGIBRIDGE)
+    check.command()
+    text = " ".join(capsys.readouterr().out.split())
+    for piece in (
+        "energibridge measures package-0", "release 0.0.7, /opt/energibridge",
+        "energibridge/package-0.energy_J, each 200 ms: EnergiBridge: MSR 611h",
+    ):  # fmt: skip
+        assert piece in text
 
 
 def test_context_is_no_energy(machine, capsys):
@@ -136,6 +153,6 @@ def test_as_json_it_says_the_same_to_a_program(machine, protocol, capsys, asked)
 def test_this_machine_is_listed_whatever_it_has(capsys):
     assert ExitCode.DONE == check.command(as_json=True)
     body = json.loads(capsys.readouterr().out)
-    assert {"nvml", "rapl", "machine", "load_model"} == {item["sensor"] for item in body["sensors"]}
+    assert {"nvml", "rapl", "machine", "load_model", "energibridge"} == {item["sensor"] for item in body["sensors"]}
     for item in body["sensors"]:
         assert item["present"] or (item["reason"] and item["remedy"])
