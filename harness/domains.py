@@ -24,14 +24,15 @@ ORIGINS = (
 """Who is believed where several tell one domain and the protocol prefers none: the first of these, measured before
 modelled. Our own sensors first, since their readings have their own stamps and a refresh that is known."""
 
-_ENCLOSING = ("wall", "system", "psys")
-"""The outer first. Each may hold everything that stands behind it in its line, and parts that no sensor names."""
+_ENCLOSING = (re.compile(r"wall"), re.compile(r"wall-\d+"), re.compile(r"system"), re.compile(r"psys"))
+"""The outer first; wall-N is one plug of several. Each may hold everything that stands behind it in its line, and parts
+that no sensor names."""
 _PACKAGE = r"package-\d+(-die-\d+)?"
 _CORE = r"(un)?core-\d+(-die-\d+)?"
 _DRAM = r"dram-\d+(-die-\d+)?"
 _GPU = r"gpu\d+(-memory)?"
 _GRAPHICS = re.compile(rf"gpu|{_GPU}")
-_KNOWN = re.compile(rf"{_PACKAGE}|{_CORE}|{_DRAM}|{_GPU}|module-\d+|gpu|cpu|ram|{'|'.join(_ENCLOSING)}")
+_KNOWN = re.compile(rf"{_PACKAGE}|{_CORE}|{_DRAM}|{_GPU}|module-\d+|gpu|cpu|ram|wall(-\d+)?|system|psys")
 _PARTS = tuple(
     (re.compile(whole), re.compile(part))
     for whole, part in (
@@ -91,9 +92,10 @@ class Choice:
 
 def contains(outer: str, inner: str) -> bool:
     """Whether a joule of ``inner`` is, or may be, counted by ``outer`` as well."""
-    if outer == inner or inner in _ENCLOSING:
-        return outer in _ENCLOSING and inner in _ENCLOSING and _ENCLOSING.index(outer) < _ENCLOSING.index(inner)
-    if outer in _ENCLOSING:
+    around, within = _level(outer), _level(inner)
+    if outer == inner or within is not None:
+        return around is not None and within is not None and around < within
+    if around is not None:
         return outer != "psys" or not _GRAPHICS.fullmatch(inner)
     own = _numbers(outer)
     return any(
@@ -107,6 +109,19 @@ def overlaps(one: str, other: str) -> bool:
     whole, part = _CROSSING
     crossing = any(whole.fullmatch(a) and part.fullmatch(b) for a, b in ((one, other), (other, one)))
     return one == other or crossing or contains(one, other) or contains(other, one)
+
+
+def clashes(domains: Sequence[str]) -> list[str]:
+    """One sentence for each two of ``domains`` that must not be summed."""
+    found: list[str] = []
+    for place, one in enumerate(domains):
+        for other in domains[place + 1 :]:
+            if contains(one, other) or contains(other, one):
+                outer, inner = (one, other) if contains(one, other) else (other, one)
+                found.append(f"{inner} lies within {outer}: their sum would count it twice")
+            elif overlaps(one, other):
+                found.append(f"{one} and {other} overlap: their sum would count some of it twice")
+    return found
 
 
 def named(origin: str, quality: str = MEASURED) -> str:
@@ -128,8 +143,8 @@ def choose(
     measured before modelled. ``declared`` domains are taken as they stand, or refused whole: for one that is not
     there, two that overlap, or a mix of measured and modelled. Without a declaration all measured disjoint ones are
     taken (only where nothing is measured, the modelled ones): the parts before what encloses them, the better source
-    before the worse, the whole of a part before its own parts. A domain of an unknown name could overlap any other: it
-    is summed only when declared, or alone.
+    before the worse, the whole of a part before its own parts; without any part the outermost of what encloses. A
+    domain of an unknown name could overlap any other: it is summed only when declared, or alone.
     """
     telling: dict[str, set[tuple[str, str]]] = {}
     for domain, origin, quality in available:
@@ -155,13 +170,8 @@ def _refusal(sources: dict[str, Source], declared: Sequence[str]) -> str:
     if missing:
         there = ", ".join(sources) or "no domain at all"
         return f"{', '.join(missing)} declared in analysis.energy, but the night has {there}"
-    for place, one in enumerate(declared):
-        for other in declared[place + 1 :]:
-            if contains(one, other) or contains(other, one):
-                outer, inner = (one, other) if contains(one, other) else (other, one)
-                return f"{inner} lies within {outer}: their sum would count it twice"
-            if overlaps(one, other):
-                return f"{one} and {other} overlap: their sum would count some of it twice"
+    if clash := clashes(declared):
+        return clash[0]
     if len({sources[name].quality for name in declared}) > 1:
         listed = ", ".join(f"{name} is {sources[name].quality} (by {named(sources[name].origin)})" for name in declared)
         return f"measured and modelled energy are never summed: {listed}"
@@ -189,12 +199,14 @@ def _by_default(sources: dict[str, Source], prefer: Sequence[str]) -> tuple[tupl
         if name not in known
     ]
 
-    def turn(name: str) -> tuple[tuple[int, int, int, str], int]:
-        depth = sum(contains(other, name) for other in known if other not in _ENCLOSING)
-        return _rank(sources[name].origin, quality, prefer), depth
+    parts = [name for name in known if _level(name) is None]
+
+    def turn(name: str) -> tuple[int, tuple[int, int, int, str], int]:
+        depth = sum(contains(other, name) for other in parts or known)
+        return 0 if parts else depth, _rank(sources[name].origin, quality, prefer), depth
 
     taken: list[str] = []
-    for name in sorted((name for name in known if name not in _ENCLOSING), key=turn) or known[:1]:
+    for name in sorted(parts or known, key=turn):
         if not any(overlaps(name, other) for other in taken):
             taken.append(name)
     domains = tuple(name for name in known if name in taken)
@@ -221,9 +233,14 @@ def _order(name: str) -> tuple[int, str, tuple[int, ...]]:
     """GPUs first, then packages, memory, the rest; what encloses last, the outermost of it first."""
     ranks = ("module", "gpu", "package", "cpu", "dram", "ram", "core", "uncore")
     stem = re.split(r"[-\d]", name, maxsplit=1)[0]
-    if name in _ENCLOSING:
-        return len(ranks) + 1 + _ENCLOSING.index(name), name, ()
+    if (level := _level(name)) is not None:
+        return len(ranks) + 1 + level, name, _numbers(name)
     return (ranks.index(stem) if stem in ranks else len(ranks)), stem, _numbers(name)
+
+
+def _level(name: str) -> int | None:
+    """How far out an enclosing domain lies, 0 the outermost; None for all others."""
+    return next((level for level, pattern in enumerate(_ENCLOSING) if pattern.fullmatch(name)), None)
 
 
 def _numbers(name: str) -> tuple[int, ...]:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from harness.domains import choose
 from harness.errors import NightwattError, SensorMissing
 from harness.host import Gpu
 from harness.protocol_model import Protocol
@@ -111,7 +112,7 @@ def _probed(settings: Mapping[str, Any], fallback: str | None, seed: int) -> Pro
 
 
 def require(protocol: Protocol, found: Probe) -> None:
-    """Refuse a night that could not answer: a required sensor is missing, or a domain of its energy has no channel.
+    """Refuse a night that could not answer: a required sensor is missing, or its energy could not be summed.
 
     Raises SensorMissing with every reason and remedy.
     """
@@ -125,10 +126,13 @@ def require(protocol: Protocol, found: Probe) -> None:
         return f"{'instrument' if item.sensor in instruments else 'sensor'} {item.sensor}"
 
     wanting = [item for item in found.missing if item.sensor in required]
-    domains = found.energy_domains
-    absent = [domain for domain in protocol.analysis.energy if domain not in domains]
+    domains, analysis = found.energy_domains, protocol.analysis
+    absent = [domain for domain in analysis.energy if domain not in domains]
+    told = [(item.domain, item.origin, str(item.quality)) for item in found.channels if item.tells_energy]
+    choice = choose(told, analysis.energy, analysis.prefer)
+    silent = [origin for origin in choice.unheeded if any(item.origin == origin for item in found.channels)]
     no_energy = protocol.analysis.metric == "energy" and not domains
-    if not (wanting or absent or no_energy):
+    if not (wanting or choice.refusal or silent or no_energy):
         return
     reasons = [f"{word(item)}: {item.reason}" for item in wanting]
     if absent:
@@ -136,10 +140,16 @@ def require(protocol: Protocol, found: Probe) -> None:
             f"analysis.energy asks for {', '.join(absent)}, which no channel covers"
             f" (covered: {', '.join(domains) or 'nothing'})"
         )
-    elif no_energy:
+    elif choice.refusal:
+        reasons.append(choice.refusal)
+    if silent:
+        reasons.append(f"analysis.prefer names {', '.join(silent)}, which tells no energy here")
+    if no_energy and not absent:
         reasons.append("no sensor of this protocol tells any energy, and analysis.metric is energy")
         reasons += [f"{word(item)}: {item.reason}" for item in found.missing if item not in wanting]
     remedies = [item.remedy for item in (found.missing if absent or no_energy else wanting) if item.remedy]
+    if choice.refusal and not absent:
+        remedies.append("let analysis.energy name measured domains, or modelled ones, that lie beside one another")
     remedies.append(
         "`nightwatt check` lists what this machine can measure; a model must be asked for by name:"
         ' [sensors] fallback = "load_model"'

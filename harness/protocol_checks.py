@@ -15,6 +15,7 @@ from pathlib import Path
 
 from harness.commands import PYTHON, SEED, WORKLOADS, TemplateError, missing_programs, placeholders, values
 from harness.configurations import Configuration, cross, level_text
+from harness.domain_checks import check_domains
 from harness.errors import Problem
 from harness.meter_checks import check_meters
 from harness.protocol_model import Protocol
@@ -154,8 +155,6 @@ def _analysis(protocol: Protocol) -> Problems:
     for key, text in (("metric", analysis.metric), ("accuracy", analysis.accuracy)):
         if not text.strip():
             yield Problem(f"analysis.{key}", "must not be empty")
-    for domain in sorted(domain for domain, count in Counter(analysis.energy).items() if count > 1):
-        yield Problem("analysis.energy", f"{domain!r} stands there twice", remedy="a domain is summed once")
     if analysis.equivalence is not None and analysis.equivalence.metric in ("", "energy"):
         remedy = 'name a result of the workload, as in {metric = "accuracy", margin = 0.02}'
         what = "equivalence is shown for a metric that the workload reports, in its own unit"
@@ -189,7 +188,9 @@ def _sensors(protocol: Protocol) -> Problems:
     for name in sensors.required or ():
         if name not in present:
             yield Problem("sensors.required", f"{name!r} is no sensor of this protocol", remedy=_near(name, present))
-    if protocol.analysis.metric == "energy" and sensors.fallback is None and not set(present) & set(ENERGY_SENSORS):
+    instruments = protocol.instruments.model_dump(exclude_none=True)
+    told = bool(set(present) & set(ENERGY_SENSORS) or sensors.fallback or instruments)
+    if protocol.analysis.metric == "energy" and not told:
         what = "nothing in this protocol measures energy"
         yield Problem(
             "sensors", what, remedy='add [sensors.nvml] or [sensors.rapl], or [sensors] fallback = "load_model"'
@@ -266,6 +267,7 @@ _CHECKS: tuple[tuple[frozenset[str], Callable[[Protocol], Problems]], ...] = (
     (frozenset({"factors", "workload", "prepare", "cleanup", "design", "unknown"}), _used_factors),
     (frozenset({"factors", "exclude", "analysis", "crossing"}), _names),
     (frozenset({"analysis"}), _analysis),
+    (frozenset({"analysis", "sensors", "instruments"}), check_domains),
     (frozenset({"cooldown", "warmup"}), _waits),
     (frozenset({"sensors", "analysis", "cooldown"}), _sensors),
     (frozenset({"sensors"}), check_meters),

@@ -18,14 +18,12 @@ from harness.protocol_model import Protocol, Section
 _SHOWN_LENGTH = 80
 
 UNAVAILABLE = {
-    "instruments.energibridge": "remove it; our own sensors are named under [sensors]",
     "instruments.codecarbon": "remove it; our own sensors are named under [sensors]",
     "gates": "remove it; nothing is gated yet but the cool-down",
     "judge": "remove it; every run is judged by the built-in limits",
     "engine": "remove it; runs are executed on this machine",
     "sensors.hwmon": "remove it; known sensors are nvml, rapl, machine, load_model, constant, simulated",
     "night.lost_instrument": "remove it; a run that loses an instrument is ended",
-    "analysis.prefer": "remove it; our own sensors are taken first",
     "night.starts_at": "remove it; start the night by hand, or by at or cron",
     "night.ends_at": "remove it; stop the night with Ctrl-C and go on with nightwatt resume",
     "night.stop_after_s": "remove it; stop the night with Ctrl-C and go on with nightwatt resume",

@@ -63,6 +63,7 @@ def test_what_lies_around_its_parts_is_never_added_to_them():
 
 def test_of_enclosing_domains_alone_the_outermost_is_taken():
     assert ("wall",) == choose(measured("psys", "wall", "system")).domains
+    assert ("wall",) == choose([*measured("psys", by="rapl"), *measured("wall", by="meter")]).domains
 
 
 def test_modelled_energy_is_taken_only_where_nothing_is_measured():
@@ -110,7 +111,16 @@ def test_without_any_domain_there_is_nothing_to_sum():
 
 @pytest.mark.parametrize(
     ("outer", "inner"),
-    [("module-0", "package-0"), ("module-1", "dram-1"), ("gpu", "gpu0"), ("ram", "dram-0"), ("psys", "ram")],
+    [
+        ("wall", "wall-1"),
+        ("wall-1", "system"),
+        ("wall-2", "gpu0"),
+        ("module-0", "package-0"),
+        ("module-1", "dram-1"),
+        ("gpu", "gpu0"),
+        ("ram", "dram-0"),
+        ("psys", "ram"),
+    ],
 )
 def test_what_some_sources_tell_as_one_contains_what_others_tell_apart(outer, inner):
     assert contains(outer, inner)
@@ -163,3 +173,9 @@ def test_a_source_of_an_unknown_name_comes_after_all_that_are_known():
     assert [("meter", "measured"), ("mine", "measured"), ("constant", "modelled")] == ranked(
         [("constant", "modelled"), ("mine", "measured"), ("meter", "measured")]
     )
+
+
+def test_the_plugs_of_one_machine_are_disjoint_and_are_summed_together():
+    assert not overlaps("wall-1", "wall-2")
+    assert ("wall-1", "wall-2") == choose(measured("wall-1", "wall-2", "system", by="meter")).domains
+    assert ("gpu0",) == choose([*measured("wall-1", "wall-2", by="meter"), *measured("gpu0")]).domains

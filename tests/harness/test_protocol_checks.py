@@ -79,6 +79,20 @@ def test_nothing_is_wrong_with_a_sound_protocol(found):
             "accuracy",
         ),
         ({"analysis": {"energy": ("gpu0", "gpu0")}}, "analysis.energy", "'gpu0' stands there twice", "once"),
+        ({"analysis": {"energy": ("gpu0", "wall")}}, "analysis.energy", "gpu0 lies within wall", "leave out"),
+        ({"analysis": {"energy": ("module-0", "cpu")}}, "analysis.energy", "module-0 and cpu overlap", "leave out"),
+        (
+            {"sensors": {"nvml": {}}, "analysis": {"prefer": ("nvml", "nvml")}},
+            *("analysis.prefer", "'nvml' stands there twice", "once"),
+        ),
+        (
+            {"sensors": {"nvml": {}}, "analysis": {"prefer": ("nvlm",)}},
+            *("analysis.prefer", "'nvlm' is no sensor or instrument", "'nvml'"),
+        ),
+        (
+            {"sensors": {"nvml": {}, "machine": {}}, "analysis": {"prefer": ("machine",)}},
+            *("analysis.prefer", "'machine' reads no energy", "nvml"),
+        ),
         ({"analysis": {"metric": " "}}, "analysis.metric", "must not be empty", ""),
         ({"title": " "}, "title", "must not be empty", ""),
         ({"cooldown": {"minimum_s": 9, "maximum_s": 5}}, "cooldown.maximum_s", "shorter than the minimum", "at least"),

@@ -15,9 +15,10 @@ from harness.record import Channel, Kind, Quality
 RAPL = Missing("rapl", "energy_uj is readable by root only", "give the group the right")
 
 
-def channel(name: str, unit: str = "W", device: str = "") -> Channel:
-    domain = name.partition(".")[0]
-    return Channel(name, unit, Kind.MEAN, domain, Quality.MEASURED, "a source", 0.02, device=device)
+def channel(name: str, unit: str = "W", device: str = "", origin: str = "", **others: Any) -> Channel:
+    domain = name.rpartition("/")[2].partition(".")[0]
+    given = {"quality": Quality.MEASURED, "device": device, "origin": origin, **others}
+    return Channel(name, unit, Kind.MEAN, domain, source="a source", refresh_s=0.02, **given)
 
 
 GPU = (channel("gpu0.power_W", device="GPU-1"), channel("gpu0.energy_J", "J", device="GPU-1"))
@@ -85,3 +86,18 @@ def test_a_night_about_energy_needs_some(protocol: Any) -> None:
         require(protocol(sensors={"machine": {}, "rapl": {}, "required": ()}), context)
     assert "load_model" in caught.value.remedy
     require(protocol(sensors={"machine": {}}, analysis={"metric": "accuracy"}), context)
+
+
+def test_a_sum_of_measured_and_modelled_energy_is_refused_before_the_night(protocol: Any) -> None:
+    model = channel("cpu.power_W", origin="load_model", quality=Quality.MODELLED)
+    asked = protocol(sensors={"nvml": {}, "load_model": {}}, analysis={"energy": ("gpu0", "cpu")})
+    with pytest.raises(SensorMissing, match=r"never summed: .*cpu is modelled \(by load_model\)"):
+        require(asked, Probe((*GPU, model)))
+
+
+def test_a_preferred_source_that_is_there_and_tells_no_energy_is_refused(protocol: Any) -> None:
+    meter = channel("meter/wall.voltage_V", "V", origin="meter")
+    asked = protocol(sensors={"nvml": {}}, analysis={"prefer": ("meter", "nvml")})
+    with pytest.raises(SensorMissing, match="prefer names meter, which tells no energy here"):
+        require(asked, Probe((*GPU, meter)))
+    require(asked, Probe(GPU))  # one that is absent gives way to the next

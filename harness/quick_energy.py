@@ -1,0 +1,39 @@
+"""A run's energy for the display, from the sealing's tallies alone: the analysis decides."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from harness.domains import choose
+from harness.record import RunRecord
+
+
+def quick_energy_J(
+    record: RunRecord, samples: Mapping[str, Any] | None, declared: Sequence[str] = (), prefer: Sequence[str] = ()
+) -> float | None:
+    """The window's energy: mean power times duration, or the counter's difference where a source has no power.
+
+    Summed over the domains that the analysis would sum (``declared``, else by default), each by the source that it
+    would take. None where one of them cannot be told: never a smaller sum.
+    """
+    if samples is None or record.window is None:
+        return None
+    energies: dict[tuple[str, str, str], float | None] = {}
+    for channel in sorted(record.channels, key=lambda channel: not channel.tells_power):  # power before counters
+        tally = samples["channels"].get(channel.name)
+        key = (channel.domain, channel.origin, str(channel.quality))
+        if not channel.tells_energy or energies.get(key) is not None:
+            continue
+        if tally is None:
+            energies[key] = None
+        elif channel.tells_power:
+            mean_W = tally["window_mean"]
+            energies[key] = None if mean_W is None else mean_W * record.window.duration_s
+        else:
+            first_J, last_J = tally["window_first"], tally["window_last"]
+            energies[key] = None if first_J is None or last_J is None else last_J - first_J
+    parts = [energies[source.key] for source in choose(energies, declared, prefer).summed]
+    told = [part for part in parts if part is not None]
+    return math.fsum(told) if told and len(told) == len(parts) else None
