@@ -70,7 +70,7 @@ $(VENV)/.installed-demo: $(VENV)/.made $(SOURCES)
 $(VENV)/.installed-test: $(VENV)/.made $(SOURCES)
 	@echo 'nightwatt: downloading into .venv what pip does not find in its cache:'
 	@echo '  numpy, pandas, pyarrow, scipy, matplotlib and others   about 160 MB'
-	@echo '  pytest, ruff, mypy, import-linter and others           about  35 MB'
+	@echo '  pytest, ruff, mypy, CodeCarbon and others              about  55 MB'
 	@echo '  TensorFlow 2.21 for the CPU, Keras, scikit-learn       about 330 MB'
 	@$(SAY_TORCH)
 	$(PIP) --editable '.[dev,torch,tensorflow]'
@@ -79,7 +79,7 @@ $(VENV)/.installed-test: $(VENV)/.made $(SOURCES)
 $(VENV)/.installed-check: $(VENV)/.made $(SOURCES)
 	@echo 'nightwatt: downloading into .venv what pip does not find in its cache:'
 	@echo '  numpy, pandas, pyarrow, scipy, matplotlib and others   about 160 MB'
-	@echo '  ruff, mypy, import-linter, pytest and others           about  35 MB'
+	@echo '  ruff, mypy, pytest, CodeCarbon and others              about  55 MB'
 	$(PIP) --editable '.[dev]'
 	@touch $@
 
