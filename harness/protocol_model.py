@@ -177,9 +177,13 @@ class Sensors(Section):
 class EnergiBridge(Section):
     """EnergiBridge, started around a sleeper of its own."""
 
-    interval_ms: Annotated[float, Field(ge=50)] = 200.0
-    program: str = "energibridge"
+    interval_ms: Annotated[float, Field(ge=50, le=5000)] = 200.0
+    program: Annotated[str, Field(min_length=1)] = "energibridge"
     """Its path, or its name where it is found in PATH."""
+    gpu: bool = False
+    """Whether it reads the GPUs too (its option -g)."""
+    accept_unit_error: bool = False
+    """Whether a release before 0.0.7 may tell Intel's counters, whose joules are none."""
 
 
 class CodeCarbon(Section):

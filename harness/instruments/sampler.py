@@ -254,14 +254,47 @@ def _status_output() -> int:
     return 1
 
 
-def _probed(opened: Opened) -> dict[str, Any]:
-    """What the sensors would deliver."""
-    return {
-        "channels": [asdict(channel) for channel in opened.channels],
-        "missing": opened.missing,
-        "sensors": {sensor.name: sensor.summary() for sensor in opened.sensors},
-        "by_sensor": {sensor.name: [item.name for item in sensor.channels] for sensor in opened.sensors},
-    }
+def _probe(opened: Opened) -> int:
+    """Print what the sensors would deliver."""
+    try:
+        body = {
+            "channels": [asdict(channel) for channel in opened.channels],
+            "missing": opened.missing,
+            "sensors": {sensor.name: sensor.summary() for sensor in opened.sensors},
+            "by_sensor": {sensor.name: [item.name for item in sensor.channels] for sensor in opened.sensors},
+        }
+    finally:
+        for sensor in opened.sensors:
+            sensor.close()
+    print(json.dumps(body))
+    return ExitCode.DONE
+
+
+def _refuse(opened: Opened) -> int:
+    """Say why an instrument of one source has nothing to record."""
+    for item in opened.missing:
+        print(f"{item['sensor']}: {item['reason']}; remedy: {item['remedy']}", file=sys.stderr)
+    return ExitCode.REFUSED
+
+
+def _record(site: Site, opened: Opened, name: str, *, clocks: bool, started_ns: int, told: int) -> int:
+    """Record until standard input ends or ``told`` can be read."""
+    try:
+        recorder = Recorder(site.run_folder, opened.channels, name, clocks=clocks)
+        sampler = Sampler(site.run_folder, opened, recorder, _status_output(), name, started_ns=started_ns)
+    except OSError as error:
+        print(f"the samples cannot be written: {error}", file=sys.stderr)
+        return WRITE_FAILED
+    try:
+        sampler.run((0, told))
+    except OSError as error:
+        sampler.fail(f"recording has ended, {site.run_folder} cannot be written: {error}")
+        return WRITE_FAILED
+    finally:
+        with contextlib.suppress(OSError):
+            recorder.flush()  # what was read before a defect showed itself
+        recorder.close()
+    return ExitCode.DONE
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -290,28 +323,10 @@ def main(arguments: Sequence[str]) -> int:
         print(error, file=sys.stderr)
         return error.exit_code
     if probing:
-        try:
-            print(json.dumps(_probed(opened)))
-        finally:
-            for sensor in opened.sensors:
-                sensor.close()
-        return ExitCode.DONE
-    try:
-        recorder = Recorder(site.run_folder, opened.channels, name, clocks=clocks)
-        sampler = Sampler(site.run_folder, opened, recorder, _status_output(), name, started_ns=started_ns)
-    except OSError as error:
-        print(f"the samples cannot be written: {error}", file=sys.stderr)
-        return WRITE_FAILED
-    try:
-        sampler.run((0, heard))
-    except OSError as error:
-        sampler.fail(f"recording has ended, {site.run_folder} cannot be written: {error}")
-        return WRITE_FAILED
-    finally:
-        with contextlib.suppress(OSError):
-            recorder.flush()  # what was read before a defect showed itself
-        recorder.close()
-    return ExitCode.DONE
+        return _probe(opened)
+    if name != SAMPLER and opened.missing:
+        return _refuse(opened)
+    return _record(site, opened, name, clocks=clocks, started_ns=started_ns, told=heard)
 
 
 if __name__ == "__main__":

@@ -204,7 +204,6 @@ def test_an_empty_factor_is_refused(problems):
 @pytest.mark.parametrize(
     ("text", "key"),
     [
-        ("[instruments.energibridge]\ninterval_ms = 200", "instruments.energibridge.interval_ms"),
         ("[gates]\nload_pct = 5", "gates.load_pct"),
         ("[judge]", "judge"),
         ("[engine]\nname = 'slurm'", "engine.name"),

@@ -105,7 +105,7 @@ def test_a_misspelt_key_is_refused_with_the_nearest_known_one(command, protocol,
 
 
 def test_a_key_whose_capability_comes_later_is_refused_by_name(protocol, tmp_path):
-    refused(nightwatt("plan", protocol("[instruments.energibridge]\n"), cwd=tmp_path), 2, "energibridge")
+    refused(nightwatt("plan", protocol("[engine]\n"), cwd=tmp_path), 2, "engine")
 
 
 def test_a_broken_toml_is_refused_with_its_line(tmp_path):

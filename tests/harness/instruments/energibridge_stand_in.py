@@ -8,8 +8,11 @@ power_W     of the package; its counters are power x time since the epoch of sta
 start_J     what the package's counter shows at first; counters are cut to range_J
 range_J     262144
 buffer_B    how much is gathered before it is written; 0: every row at once
-die         "": live | "panic" | "exit" | "killed" | "rights" | "usage" | "slow" | "full" | "stop" (SIGSTOP, to itself)
+die         "": live | "panic" | "slow" | "full" | "exit" | "killed" | "stop" (SIGSTOP, to itself), after
+            some rows; "usage" | "rights" | "register" at once
 after_rows  when
+once        a path: it dies only while there is no such file, and leaves it
+at_mark     whether it waits with that for the first mark of a workload
 handles_term  true: SIGTERM kills the child and exits with 1 (main); false: it dies and leaves its child (0.0.7)
 late_gpu_row  from this row on there is a GPU that the header does not name
 step_s, step_row  the wall clock that it reads is set by so much from that row on
@@ -22,10 +25,12 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 USUAL = {
     "release": "0.0.7", "machine": "intel", "power_W": 64.0, "start_J": 1000.0, "range_J": 262144.0, "buffer_B": 0,
-    "die": "", "after_rows": 0, "handles_term": True, "late_gpu_row": 0, "step_s": 0.0, "step_row": 0,
+    "die": "", "after_rows": 0, "once": "", "at_mark": False, "handles_term": True, "late_gpu_row": 0,
+    "step_s": 0.0, "step_row": 0,
 }  # fmt: skip
 SAID = USUAL | json.loads(os.environ.get("STAND_IN", "{}"))
 UNIT_J = 2.0**-14
@@ -135,7 +140,7 @@ def main():
             break
         put(time.time_ns() // 1_000_000 - stamp_ms if row else 0)
         row += 1
-        if SAID["die"] and row > SAID["after_rows"]:
+        if SAID["die"] and row > SAID["after_rows"] and is_time_to_die(Path(options.output)):
             die(child, file)
         if row != 1:  # the second row repeats the first one's stamp and values
             stamp_ms = time.time_ns() // 1_000_000
@@ -154,7 +159,16 @@ def main():
     return code
 
 
+def is_time_to_die(output):
+    if SAID["once"] and Path(SAID["once"]).exists():
+        return False
+    marks = output.with_name("marks.jsonl")
+    return not SAID["at_mark"] or (marks.exists() and marks.stat().st_size > 0)
+
+
 def die(child, file):
+    if SAID["once"]:
+        os.close(os.open(SAID["once"], os.O_CREAT | os.O_WRONLY))
     match SAID["die"]:
         case "panic":
             panic("called `Result::unwrap()` on an `Err` value: Error")
