@@ -3,8 +3,8 @@
 ::
 
     open      cards found, calls tried once, ring buffers begun, the counters' ticks learnt (150 ms a card)
-    read      rings drained; each second context; each counter_s a counter reading
-    finish    the counters' ticks learnt again, then the rings' last rows
+    read      rings drained; each second context; each counter_s a counter reading, once a minute at a watched tick
+    finish    the counters' ticks watched again, then the rings' last rows
 
 Cards are named gpu0, gpu1 … by NVML's index, and known by their UUID. The home of pynvml.
 """
@@ -33,6 +33,8 @@ COUNTER_S = 5.0
 """A reading burns some 3 ms of CPU; what lies between two is in the trace, which they scale."""
 LAST_ROW_S = 0.03
 """How long after its end a moment takes to be in the ring buffer."""
+SILENCE_NS, SILENT_DRAINS = 1_900_000_000, 2
+"""A trace that has brought nothing for two seconds (less what a read may be early), asked at least twice, is lost."""
 
 
 def open_sensor(
@@ -71,6 +73,17 @@ class Gpu:
         self.trace: Ring | Polled = _trace(card, clock)
         self.counter = _counter(card, clock)
         self.context = Context(card, clock, processes, period_s)
+        self._clock = clock
+        self._heard_ns = clock.now_ns()
+        self._barren = 0
+        self._silent = ""
+
+    @property
+    def lost(self) -> str:
+        """Why this card does not tell the truth any more: it has gone, its counter or its trace broke."""
+        if self.counter is not None and self.counter.went_back:
+            return f"the energy counter of {self.card.domain} went back: its driver was reloaded"
+        return self.card.lost or self._silent
 
     @property
     def channels(self) -> tuple[Channel, ...]:
@@ -94,8 +107,14 @@ class Gpu:
 
     def drain(self) -> list[Reading]:
         """The trace since the last call."""
-        name = f"{self.card.domain}.power_W"
-        return [Reading(t_ns, name, power_W) for t_ns, power_W in self.trace.drain()]
+        name, rows, now_ns = f"{self.card.domain}.power_W", self.trace.drain(), self._clock.now_ns()
+        self._barren = 0 if rows else self._barren + 1
+        if rows:
+            self._heard_ns = now_ns
+        elif now_ns - self._heard_ns > SILENCE_NS and self._barren >= SILENT_DRAINS and not self._silent:
+            why = f": {self.card.trouble}" if self.card.trouble else ""
+            self._silent = f"{name} has brought nothing for {(now_ns - self._heard_ns) / 1e9:.1f} s{why}"
+        return [Reading(t_ns, name, power_W) for t_ns, power_W in rows]
 
     def energy(self, found: Sequence[tuple[int, float]]) -> list[Reading]:
         """Counter readings as readings."""
@@ -124,7 +143,9 @@ class Gpu:
             facts["counter"] = {
                 "period_s": counter.period_ns / 1e9,
                 "bracket_s": counter.bracket_ns / 1e9,
-                "drift_s": None if counter.drift_ns is None else counter.drift_ns / 1e9,
+                "drift_s": _seconds(counter.drift_ns),
+                "largest_step_s": counter.largest_step_ns / 1e9,
+                "hint_off_s": _seconds(counter.hint_off_ns),
                 "readings": counter.readings,
                 "went_back": counter.went_back,
             }
@@ -165,9 +186,8 @@ class Nvml:
 
     @property
     def lost(self) -> str:
-        """The cards whose energy counter went back: the driver was reloaded, or the card reset."""
-        back = [gpu.card.domain for gpu in self._gpus if gpu.counter is not None and gpu.counter.went_back]
-        return f"the energy counter of {', '.join(back)} went back: its driver was reloaded" if back else ""
+        """The cards that do not tell the truth any more, and why."""
+        return "; ".join(gpu.lost for gpu in self._gpus if gpu.lost)
 
     def read(self, now_ns: int) -> Sequence[Reading]:
         """Rings drained; context and counters where they are due."""
@@ -177,9 +197,13 @@ class Nvml:
             found += [Reading(*item) for gpu in self._gpus for item in gpu.context.read()]
         if now_ns >= self._counter_due_ns:
             self._counter_due_ns = _next(self._counter_due_ns, self._counter_ns, now_ns)
+            counters = [gpu.counter for gpu in self._gpus if gpu.counter is not None]
+            oldest = max(counters, key=lambda counter: counter.untrusted_ns(now_ns), default=None)
             for gpu in self._gpus:
-                if gpu.counter is not None:
-                    found += gpu.energy(gpu.counter.read())
+                if gpu.counter is None:
+                    continue
+                watch = gpu.counter is oldest and gpu.counter.untrusted_ns(now_ns) > 0  # one a time: it takes 0.1 s
+                found += gpu.energy(gpu.counter.watch_again() if watch else gpu.counter.read())
         return found
 
     def finish(self, now_ns: int) -> Sequence[Reading]:
@@ -187,7 +211,7 @@ class Nvml:
         found = [*self.read(now_ns)]
         for gpu in self._gpus:
             if gpu.counter is not None:
-                found += gpu.energy(gpu.counter.learn_again())
+                found += gpu.energy(gpu.counter.watch_again())
             found += self._drain()
         settle_s = max((gpu.trace.settle_s for gpu in self._gpus if isinstance(gpu.trace, Polled)), default=LAST_ROW_S)
         until_ns = self._clock.now_ns() + round(settle_s * 1e9)
@@ -212,6 +236,10 @@ class Nvml:
 
     def _drain(self) -> list[Reading]:
         return [reading for gpu in self._gpus for reading in gpu.drain()]
+
+
+def _seconds(ns: int | None) -> float | None:
+    return None if ns is None else ns / 1e9
 
 
 def _next(due_ns: int, period_ns: int, now_ns: int) -> int:

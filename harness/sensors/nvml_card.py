@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 Answer = TypeVar("Answer")
+FOR_GOOD = ("NVMLError_GpuIsLost", "NVMLError_GpuNotFound", "NVMLError_ResetRequired", "NVMLError_DriverNotLoaded")
+"""What the driver says of a card that will not answer again before a reset or a reboot."""
 
 
 @dataclass
@@ -25,6 +27,8 @@ class Card:
     """Readings that could not be had, by what was asked."""
     trouble: str = ""
     """What failed last; empty again once the same succeeds."""
+    lost: str = ""
+    """Why it will not answer any more; stays."""
 
     @property
     def domain(self) -> str:
@@ -36,11 +40,17 @@ class Card:
         try:
             answer = call()
         except self.nvml.NVMLError as error:
-            self.miss(what, str(error))
+            self.fail(what, error)
             return None
         if self.trouble.startswith(f"{self.domain}: {what}:"):
             self.trouble = ""
         return answer
+
+    def fail(self, what: str, error: Exception) -> None:
+        """Count a reading that the driver refused; some refusals say that the card has gone."""
+        self.miss(what, str(error))
+        if type(error).__name__ in FOR_GOOD:
+            self.lost = self.lost or f"{self.domain}: {error}"
 
     def miss(self, what: str, why: str) -> None:
         """Count a reading that could not be had."""

@@ -79,7 +79,7 @@ class Ring:
             self._silent += 1  # drained too soon; or, when it comes again, the last stamp seen lies in the future
             return []
         except self._card.nvml.NVMLError as error:
-            self._card.miss(NAME, str(error))
+            self._card.fail(NAME, error)
             return []
         if self._card.trouble.startswith(f"{self._card.domain}: {NAME}:"):
             self._card.trouble = ""

@@ -90,12 +90,13 @@ class FakeCard:
     def energy_J(self, t_ns):
         """True energy since the epoch: a sum over milliseconds."""
         since = self.epoch_ns if self.reset_ns is None or t_ns < self.reset_ns else self.reset_ns
+        whole_ns = t_ns - (t_ns - since) % MS
         known_ns, known_J = self._known.get(since, (since, 0.0))
-        if t_ns < known_ns:
+        if whole_ns < known_ns:
             known_ns, known_J = since, 0.0
-        energy_J = known_J + sum(self.power_W(at + MS // 2) for at in range(known_ns, t_ns, MS)) / 1000
-        self._known[since] = (t_ns, energy_J)
-        return energy_J
+        energy_J = known_J + sum(self.power_W(at + MS // 2) for at in range(known_ns, whole_ns, MS)) / 1000
+        self._known[since] = (whole_ns, energy_J)
+        return energy_J + self.power_W(whole_ns + MS // 2) * (t_ns - whole_ns) / 1e9
 
     def counter_mJ(self):
         now_ns = self.clock.t_ns
