@@ -71,7 +71,7 @@ def run_bins(
         if named is None or named.end_ns <= named.begin_ns or named.duration_s / bin_s > _MOST_BINS:
             continue
         try:
-            meters = {meter.key: meter for meter in read_meters(night.samples(run))}
+            meters = {meter.key: meter for meter in read_meters(night.meters.aligned(run, night.samples(run)))}
         except NightFolderError:
             continue
         chosen = [meters[source.key] for source in choice.summed if source.key in meters]

@@ -98,7 +98,7 @@ def measure(night: Night) -> Measured:
         if record.launched_ns is None or record.exited_ns is None:
             continue
         try:
-            series = night.samples(run)
+            series = night.meters.aligned(run, night.samples(run))
         except NightFolderError as error:
             damage.append(Damage(run, error.what))
             continue

@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.frames import phases_frame, runs_frame
+from analysis.meters import NightMeters, meters_of
 from analysis.run_checks import checked_record, is_slot
 from harness.errors import NightFolderError, UsageError
 from harness.protocol import Protocol, from_json
@@ -122,6 +123,11 @@ class Night:
     def phases(self) -> pd.DataFrame:
         """One row a marked phase: run, phase, begin_s (since launch), duration_s, metric.<name>…."""
         return self._phases.copy()
+
+    @functools.cached_property
+    def meters(self) -> NightMeters:
+        """How far each wall meter lies behind our clock in each run; reads the runs that have one."""
+        return meters_of(self.records, self.samples)
 
     @functools.cached_property
     def _runs(self) -> pd.DataFrame:
