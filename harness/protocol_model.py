@@ -89,9 +89,11 @@ class Nvml(Section):
 
 
 class Rapl(Section):
-    """Intel and AMD packages through powercap."""
+    """Intel and AMD packages."""
 
     interval_ms: Annotated[float, Field(ge=20)] = 200.0
+    via: Literal["auto", "perf_event", "powercap"] = "auto"
+    """How the counters are read; auto: the best way that works."""
 
 
 class Machine(Section):

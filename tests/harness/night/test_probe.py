@@ -52,7 +52,7 @@ def test_a_sampler_that_cannot_be_asked_is_one_clear_error(protocol: Any, monkey
 
 def test_settings_hold_the_named_sensors_and_nothing_else(protocol: Any) -> None:
     named = sensor_settings(protocol(sensors={"rapl": {}, "fallback": "load_model", "required": ("rapl",)}))
-    assert {"rapl": {"interval_ms": 200.0}} == named
+    assert {"rapl": {"interval_ms": 200.0, "via": "auto"}} == named
 
 
 def test_devices_and_domains_are_told_once_each() -> None:

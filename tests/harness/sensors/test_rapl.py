@@ -1,5 +1,6 @@
-"""RAPL on a made-up powercap tree whose joules are known."""
+"""RAPL by either way on one machine whose joules are known: which way is taken, and that both tell the same."""
 
+import errno
 import itertools
 
 import numpy as np
@@ -7,245 +8,262 @@ import pytest
 
 from harness.errors import SensorMissing
 from harness.joules import Series, window_energy
-from harness.record import Kind
-from harness.sensors.rapl import LARGEST_POWER_W, open_sensor
+from harness.record import Kind, Quality
+from harness.sensors.rapl import LARGEST_W, open_sensor
 from harness.sensors.sensor import Site
 
-MS = 1_000_000
-S = 1000 * MS
+WAYS = ("perf_event", "powercap")
+S = 1_000_000_000
 
 
-class Tree:
-    """A powercap tree; each zone's energy is a function of time, wrapped at its range."""
-
-    def __init__(self, root, clock):
-        self.root = root
-        self.folder = root / "sys/class/powercap"
-        self.clock = clock
-        self.zones = {}
-
-    def add(self, folder, name, power_W=50.0, range_uJ=262_143_328_850, start_uJ=1, path=None):
-        path = self.folder / folder
-        path.mkdir(parents=True)
-        (path / "name").write_text(f"{name}\n")
-        (path / "max_energy_range_uj").write_text(f"{range_uJ}\n")
-        self.zones[folder] = (power_W, range_uJ, start_uJ)
-        self.show()
-        return path
-
-    def true_J(self, folder, since_ns=0):
-        return self.zones[folder][0] * (self.clock.t_ns - since_ns) / 1e9
-
-    def show(self):
-        """Let the files say what the counters are now."""
-        for folder, (power_W, range_uJ, start_uJ) in self.zones.items():
-            raw_uJ = (start_uJ + round(power_W * self.clock.t_ns / 1e3)) % (range_uJ + 1)
-            # In place: a file system makes sure of a file that is cut to nothing and written again, which takes long.
-            with open(
-                self.folder / folder / "energy_uj", "r+b" if (self.folder / folder / "energy_uj").exists() else "wb"
-            ) as file:
-                file.write(f"{raw_uJ:<20}\n".encode())
-
-
-class Clock:
-    """Time that the test moves; sleeping moves the counters on."""
-
-    def __init__(self):
-        self.t_ns = 5 * S
-        self.tree = None
-
-    def now_ns(self):
-        return self.t_ns
-
-    def sleep(self, seconds):
-        self.t_ns += round(seconds * 1e9)
-        self.tree.show()
+def opened(machine, via="auto", **settings):
+    site = Site(run_folder=machine.root, root=machine.root)
+    return open_sensor({"via": via, **settings}, site, clock=machine.clock, open_event=machine.open_event)
 
 
 @pytest.fixture
-def clock():
-    return Clock()
+def server(machine):
+    """Two packages with memory, cores and a platform around them, seen both ways."""
+    registers = {
+        "package-0": machine.register(91.5, start=2**32 - 1000),
+        "package-1": machine.register(80.25, start=77),
+        "dram-0": machine.register(7.5, start=5, unit=16),
+        "dram-1": machine.register(6.125, start=9, unit=16),
+        "core-0": machine.register(60, start=1234),
+        "core-1": machine.register(55, start=4321),
+        "psys": machine.register(310, start=99),
+    }
+    for package in (0, 1):
+        machine.zone(f"intel-rapl:{package}", f"package-{package}", registers[f"package-{package}"])
+        machine.zone(f"intel-rapl:{package}:0", "core", registers[f"core-{package}"])
+        machine.zone(f"intel-rapl:{package}:1", "dram", registers[f"dram-{package}"])
+        machine.cpu(8 * package, package)
+    machine.zone("intel-rapl:2", "psys", registers["psys"])
+    nothing = machine.register(0, start=0)
+    machine.pmu(
+        "0,8",
+        energy_pkg={0: registers["package-0"], 8: registers["package-1"]},
+        energy_cores={0: registers["core-0"], 8: registers["core-1"]},
+        energy_ram={0: registers["dram-0"], 8: registers["dram-1"]},
+        energy_psys={0: registers["psys"], 8: nothing},
+    )
+    return registers
 
 
-@pytest.fixture
-def tree(tmp_path, clock):
-    clock.tree = Tree(tmp_path, clock)
-    return clock.tree
+def test_both_ways_tell_the_same_joules_of_the_same_machine(machine, rapl, server):
+    found = {}
+    for via in WAYS:
+        sensor = opened(machine, via)
+        sensor.read(machine.clock.t_ns)
+        begin_ns = machine.clock.t_ns
+        found[via] = rapl.last_J(rapl.readings_for(sensor, machine.clock, 600))
+        for domain, register in server.items():
+            # powercap's unit is cut to whole nanojoules: 52 ppm of 2^-16 J, 6 ppm of 2^-14 J.
+            assert register.J(begin_ns) == pytest.approx(found[via][domain], rel=6e-5), (via, domain)
+        sensor.close()
+    assert set(server) == set(found["perf_event"]) == set(found["powercap"])
+    assert found["perf_event"] == pytest.approx(found["powercap"], rel=6e-5)
+    assert 91.5 * 600 == pytest.approx(found["perf_event"]["package-0"], rel=1e-8)
 
 
-def opened(tree, **settings):
-    return open_sensor(settings, Site(run_folder=tree.root, root=tree.root), clock=tree.clock)
+@pytest.mark.parametrize("via", WAYS)
+def test_channels_say_by_which_way_they_were_read(machine, server, via):
+    sensor = opened(machine, via, interval_ms=500)
+    (channel,) = [item for item in sensor.channels if item.domain == "dram-1"]
+    assert ("dram-1.energy_J", "J", Kind.COUNTER) == (channel.name, channel.unit, channel.kind)
+    assert (Quality.MEASURED, f"RAPL through {via}", 0.5) == (channel.quality, channel.source, channel.refresh_s)
+    assert via == sensor.summary()["via"]
+    assert {} == sensor.summary()["absent"]
 
 
-def run_for(sensor, tree, seconds, period_s=None):
-    readings = []
-    end_ns = tree.clock.t_ns + round(seconds * S)
-    while tree.clock.t_ns < end_ns:
-        readings += sensor.read(tree.clock.t_ns)
-        tree.clock.sleep(period_s or sensor.period_s)
-    return [*readings, *sensor.finish(tree.clock.t_ns)]
+def test_the_best_way_that_works_is_taken(machine, server):
+    assert "perf_event" == opened(machine).summary()["via"]
 
 
-def totals(readings):
-    return {channel: [r.value for r in group] for channel, group in
-            itertools.groupby(sorted(readings, key=lambda r: r.channel), lambda r: r.channel)}  # fmt: skip
+def test_why_the_better_way_was_not_taken_is_told_with_the_remedy(machine, server):
+    machine.refuses = errno.EACCES
+    machine.write("proc/sys/kernel/perf_event_paranoid", 2)
+    sensor = opened(machine)
+    assert "powercap" == sensor.summary()["via"]
+    why = sensor.summary()["absent"]["perf_event"]
+    assert "perf_event_paranoid is 2, and this process has no CAP_PERFMON" in why
+    assert "sudo sysctl kernel.perf_event_paranoid=0" in why
+    assert "setcap cap_perfmon" in why
 
 
-def test_zones_are_known_by_their_names_and_keyed_by_their_package(tree):
-    tree.add("intel-rapl:0", "package-1", 90, start_uJ=11)
-    tree.add("intel-rapl:0:0", "dram", 7, start_uJ=22)
-    tree.add("intel-rapl:0:1", "core", 60, start_uJ=33)
-    tree.add("intel-rapl:1", "package-0", 80, start_uJ=44)
-    tree.add("intel-rapl:1:0", "dram", 6, start_uJ=55)
-    tree.add("intel-rapl:1:1", "uncore", 3, start_uJ=66)
-    tree.add("intel-rapl:2", "psys", 300, start_uJ=77)
-    sensor = opened(tree)
-    expected = ["package-1", "dram-1", "core-1", "package-0", "dram-0", "uncore-0", "psys"]
-    assert expected == [channel.domain for channel in sensor.channels]
-    found = totals(run_for(sensor, tree, 10))
-    assert {f"{domain}.energy_J" for domain in expected} == set(found)
-    assert 900 == pytest.approx(found["package-1.energy_J"][-1], rel=1e-6)
-    assert 60 == pytest.approx(found["dram-0.energy_J"][-1], rel=1e-6)
-    assert 0 == found["psys.energy_J"][0]
+def test_where_no_way_works_each_says_why_and_what_would_help(machine, server, deny):
+    machine.refuses = errno.EPERM
+    deny("energy_uj")
+    with pytest.raises(SensorMissing, match="no RAPL counter can be read") as caught:
+        opened(machine)
+    assert "perf_event: the kernel refuses: perf_event_paranoid cannot be read" in caught.value.what
+    assert "powercap: " in caught.value.what
+    assert "readable by root only" in caught.value.what
+    for remedy in ("for perf_event: sudo sysctl", "cap_perfmon", "for powercap: sudo chmod a+r", "udev"):
+        assert remedy in caught.value.remedy
 
 
-def test_dies_of_a_package_are_apart_and_their_parts_too(tree):
-    for die in (0, 1):
-        tree.add(f"intel-rapl:{die}", f"package-0-die-{die}", 40 + die, start_uJ=1000 * (die + 1))
-        tree.add(f"intel-rapl:{die}:0", "dram", 4 + die, start_uJ=77 * (die + 1))
-    sensor = opened(tree)
-    assert ["package-0-die-0", "dram-0-die-0", "package-0-die-1", "dram-0-die-1"] == [c.domain for c in sensor.channels]
+@pytest.mark.parametrize("via", WAYS)
+def test_a_way_that_is_asked_for_is_taken_or_missing(machine, server, deny, via):
+    assert via == opened(machine, via).summary()["via"]
+    machine.refuses = errno.EACCES
+    deny("energy_uj")
+    with pytest.raises(SensorMissing) as caught:
+        opened(machine, via)
+    assert via in caught.value.what
+    assert not {"powercap:", "perf_event:"} - {f"{via}:"} & set(caught.value.what.split())
 
 
-def test_the_memory_mapped_copy_and_mirrored_dies_are_read_once(tree):
-    tree.add("intel-rapl-mmio:0", "package-0", 40, start_uJ=9)
-    tree.add("intel-rapl:0", "package-0", 40, start_uJ=9)
-    tree.add("intel-rapl:1", "package-1", 40, start_uJ=9)
-    tree.add("intel-rapl:2", "package-2", 40, start_uJ=123_456)
-    sensor = opened(tree)
-    assert ["package-0", "package-2"] == [channel.domain for channel in sensor.channels]
-    assert {
-        "intel-rapl-mmio:0": "a copy of intel-rapl:0, package-0",
-        "intel-rapl:1": "shows the same counter as package-0",
-    } == sensor.summary()["left_out"]
+@pytest.mark.parametrize(
+    ("cpuinfo", "reason", "remedy"),
+    [
+        ("flags\t\t: fpu hypervisor sse\n", "this is a virtual machine", "measure on the host"),
+        ("flags\t\t: fpu sse\n", "the kernel has no powercap", "sudo modprobe rapl"),
+    ],
+)
+def test_a_machine_without_counters_says_why(machine, cpuinfo, reason, remedy):
+    machine.write("proc/cpuinfo", cpuinfo)
+    with pytest.raises(SensorMissing, match=reason) as caught:
+        opened(machine)
+    assert remedy in caught.value.remedy
+    assert 'fallback = "load_model"' in caught.value.remedy
 
 
-def test_a_zone_that_exists_memory_mapped_only_is_read_there(tree):
-    tree.add("intel-rapl-mmio:0", "package-0", 40)
-    assert ["package-0"] == [channel.domain for channel in opened(tree).channels]
-
-
-def test_a_counter_that_stands_at_zero_is_no_meter(tree):
-    tree.add("intel-rapl:0", "package-0", 40)
-    tree.add("intel-rapl:0:0", "dram", 0.0, start_uJ=0)
-    sensor = opened(tree)
-    assert ["package-0"] == [channel.domain for channel in sensor.channels]
-    assert "stands at 0" in sensor.summary()["left_out"]["intel-rapl:0:0"]
-
-
-def test_a_counter_that_wraps_every_few_seconds_loses_nothing(tree):
-    tree.add("intel-rapl:0", "package-0", 280, range_uJ=999_999_999, start_uJ=999_000_000)
-    sensor = opened(tree)
-    begin_ns = tree.clock.t_ns
-    readings = run_for(sensor, tree, 60)
+@pytest.mark.parametrize(("via", "bits"), [*itertools.product(WAYS, (18, 24, 32))])
+def test_a_counter_that_wraps_every_few_seconds_loses_nothing(machine, rapl, via, bits):
+    # 18 bits of 2^-8 J: 1 kJ, gone round each 3.7 s; 24 bits of 2^-14 J the same.
+    register = machine.register(280, start=2**bits - 5, unit={18: 8, 24: 14, 32: 22}[bits], bits=bits)
+    machine.zone("intel-rapl:0", "package-0", register)
+    machine.cpu(0, 0)
+    machine.pmu("0", energy_pkg={0: register})
+    sensor = opened(machine, via)
+    begin_ns = machine.clock.t_ns
+    readings = rapl.readings_for(sensor, machine.clock, 60)
     values = [reading.value for reading in readings]
     assert values == sorted(values)
-    grown_uJ = [round(280 * t_ns / 1e3) for t_ns in (begin_ns, tree.clock.t_ns)]
-    assert grown_uJ[1] - grown_uJ[0] == round(values[-1] * 1e6)  # to the microjoule
-    assert 60 * 280 / 1000 > 16  # so often it went round
+    assert "" == sensor.lost
+    assert 60 * 280 / 1024 > 16  # so often it went round
+    cut = {8: 1e-3, 14: 1e-5, 22: 2e-3}[register.unit]  # what powercap's unit of whole nanojoules loses
+    assert register.J(begin_ns) == pytest.approx(values[-1], rel=1e-12 if via == "perf_event" else cut)
 
 
-def test_a_day_of_readings_has_the_day_s_energy(tree):
-    tree.add("intel-rapl:0", "package-0", 200, range_uJ=65_532_610_987)
-    sensor = opened(tree, interval_ms=10_000)
-    begin_ns = tree.clock.t_ns
-    readings = run_for(sensor, tree, 86_400)
-    assert 86_400 * 200 == pytest.approx(readings[-1].value, rel=1e-4)
-    assert tree.true_J("intel-rapl:0", begin_ns) == pytest.approx(readings[-1].value, rel=1e-9)
-    assert {} == sensor.summary()["ended"]
+@pytest.mark.parametrize(("via", "unit"), [*itertools.product(WAYS, (14, 16))])
+def test_a_day_s_energy_is_the_sum_of_all_its_steps(machine, rapl, via, unit):
+    """Ranges of 262 kJ and 65 kJ, gone round 65 and 263 times."""
+    day(machine, rapl, via, unit, interval_ms=5000)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("via", "unit"), [*itertools.product(WAYS, (14, 16))])
+def test_a_day_at_five_hertz_is_as_exact(machine, rapl, via, unit):
+    day(machine, rapl, via, unit, interval_ms=200)
+
+
+def day(machine, rapl, via, unit, interval_ms):
+    register = machine.register(199.999, start=2**32 - 10**6, unit=unit)
+    machine.zone("intel-rapl:0", "package-0", register)
+    machine.cpu(0, 0)
+    machine.pmu("0", energy_pkg={0: register})
+    sensor = opened(machine, via, interval_ms=interval_ms)
+    assert interval_ms / 1000 == sensor.period_s
+    (first,) = sensor.read(machine.clock.t_ns)
+    begin_ns, shown_uJ, grown = machine.clock.t_ns, machine.shown_uJ(register), register.grown(machine.clock.t_ns)
+    machine.clock.sleep(sensor.period_s)
+    readings = [first, *rapl.readings_for(sensor, machine.clock, 86_400 - sensor.period_s)]
+    units = register.grown(machine.clock.t_ns) - grown
+    if via == "perf_event":
+        assert units == round(readings[-1].value * 2**unit)  # to the last unit
+    else:
+        turns = (register.grown(machine.clock.t_ns) >> 32) - (grown >> 32)
+        uJ = turns * (machine.range_uJ(register) + 1) + machine.shown_uJ(register) - shown_uJ
+        assert uJ == round(readings[-1].value * 1e6)  # to the microjoule
+    assert 86_400 * 199.999 == pytest.approx(readings[-1].value, rel=6e-5)
+    assert ("", "", 0) == (sensor.lost, sensor.trouble, sensor.summary()["missed"])
     counter = Series(
         np.array([r.t_ns for r in readings]), np.array([r.value for r in readings]), Kind.COUNTER, sensor.period_s
     )
     window_s = 3600.5
-    found = window_energy(None, counter, begin_ns + 1234 * MS, begin_ns + 1234 * MS + round(window_s * S))
-    assert window_s * 200 == pytest.approx(found.energy_J, abs=found.uncertainty_J)
+    found = window_energy(None, counter, begin_ns + S, begin_ns + S + round(window_s * S))
+    assert window_s * 199.999 == pytest.approx(found.energy_J, abs=found.uncertainty_J)
 
 
-def test_it_is_read_at_least_twice_in_the_time_of_one_turn(tree):
-    tree.add("intel-rapl:0", "package-0", range_uJ=1_000_000_000)
-    assert 0.2 == opened(tree, interval_ms=200).period_s
-    assert 1000 / LARGEST_POWER_W / 2 == opened(tree, interval_ms=60_000).period_s
+def test_counters_are_read_at_least_twice_in_the_time_of_one_turn(machine):
+    machine.zone("intel-rapl:0", "package-0", machine.register(50, unit=16))
+    assert 0.2 == opened(machine, interval_ms=200).period_s
+    assert 65_536 / LARGEST_W / 2 == pytest.approx(opened(machine, interval_ms=60_000).period_s, rel=1e-3)
 
 
-def test_a_gap_that_may_hide_a_whole_turn_ends_the_counter_and_is_told(tree):
-    tree.add("intel-rapl:0", "package-0", 200, range_uJ=65_532_610_987)
-    sensor = opened(tree)
-    before = run_for(sensor, tree, 2)
-    tree.clock.sleep(70)
-    assert [] == sensor.read(tree.clock.t_ns)
-    tree.clock.sleep(1)
-    assert [] == sensor.read(tree.clock.t_ns)
+def test_events_are_read_at_least_twice_in_the_time_of_half_a_turn(machine):
+    """The kernel takes a step of half a turn for one back."""
+    machine.cpu(0, 0)
+    machine.pmu("0", energy_pkg={0: machine.register(50)})
+    assert 65_536 / LARGEST_W / 4 == pytest.approx(opened(machine, interval_ms=60_000).period_s)
+    machine.zone("intel-rapl:0", "package-0", machine.register(50, unit=14))  # whose range anyone may read
+    assert 262_144 / LARGEST_W / 4 == pytest.approx(opened(machine, interval_ms=100_000).period_s, rel=1e-3)
+
+
+@pytest.mark.parametrize("via", WAYS)
+def test_a_gap_that_may_hide_a_turn_is_told_and_the_counter_lost(machine, rapl, via):
+    register = machine.register(200, unit=16)
+    machine.zone("intel-rapl:0", "package-0", register)
+    machine.cpu(0, 0)
+    machine.pmu("0", energy_pkg={0: register})
+    sensor = opened(machine, via)
+    before = rapl.readings_for(sensor, machine.clock, 2)
+    machine.clock.sleep(70)
+    assert [] == sensor.read(machine.clock.t_ns)
+    machine.clock.sleep(1)
+    assert [] == sensor.read(machine.clock.t_ns)
+    assert sensor.lost.startswith("package-0: unread for 70 s")
     assert "once round" in sensor.trouble
     assert 70 == pytest.approx(sensor.summary()["ended"]["package-0"]["duration_s"], abs=0.3)
     assert len(before) > 5
 
 
-def test_a_counter_that_was_set_back_is_not_taken_for_a_wrap(tree):
-    tree.add("intel-rapl:0", "package-0", 200)
-    sensor = opened(tree)
-    run_for(sensor, tree, 2)
-    (tree.folder / "intel-rapl:0/energy_uj").write_text("5\n")
-    tree.clock.t_ns += 200 * MS
-    assert [] == sensor.read(tree.clock.t_ns)
-    assert "set back" in sensor.trouble
+@pytest.mark.parametrize("via", WAYS)
+def test_a_short_gap_loses_nothing(machine, rapl, via):
+    register = machine.register(200, unit=16)
+    machine.zone("intel-rapl:0", "package-0", register)
+    machine.cpu(0, 0)
+    machine.pmu("0", energy_pkg={0: register})
+    sensor = opened(machine, via)
+    begin_ns = machine.clock.t_ns
+    sensor.read(begin_ns)
+    machine.clock.sleep(30)
+    (reading,) = sensor.read(machine.clock.t_ns)
+    assert register.J(begin_ns) == pytest.approx(reading.value, rel=6e-5)
 
 
-def test_a_read_that_fails_is_missing_and_the_next_makes_up_for_it(tree):
-    path = tree.add("intel-rapl:0", "package-0", 100)
-    sensor = opened(tree)
-    begin_ns = tree.clock.t_ns
-    run_for(sensor, tree, 1)
-    (path / "energy_uj").write_text("")
-    tree.clock.t_ns += S
-    assert [] == sensor.read(tree.clock.t_ns)
-    assert sensor.trouble.startswith("package-0: ")
-    tree.show()
-    (reading,) = sensor.read(tree.clock.t_ns)
-    assert "" == sensor.trouble
-    assert 1 == sensor.summary()["missed"]
-    assert tree.true_J("intel-rapl:0", begin_ns) == pytest.approx(reading.value)
+@pytest.mark.parametrize("via", WAYS)
+def test_a_counter_that_was_set_back_is_not_taken_for_a_wrap(machine, rapl, via):
+    register = machine.register(200)
+    machine.zone("intel-rapl:0", "package-0", register)
+    machine.cpu(0, 0)
+    machine.pmu("0", energy_pkg={0: register})
+    sensor = opened(machine, via)
+    rapl.readings_for(sensor, machine.clock, 10)
+    register.set_back = register.raw()
+    machine.clock.sleep(0.2)
+    assert [] == sensor.read(machine.clock.t_ns)
+    assert sensor.lost.startswith("package-0: its counter ")
+    assert {"perf_event": "went back by", "powercap": "was set back"}[via] in sensor.lost
 
 
-def test_counters_that_may_not_be_read_are_missing_with_the_remedy(tree, monkeypatch):
-    path = tree.add("intel-rapl:0", "package-0")
-    read_bytes = type(path).read_bytes
-
-    def refuse(self):
-        if self.name == "energy_uj":
-            raise PermissionError(13, "Permission denied")
-        return read_bytes(self)
-
-    monkeypatch.setattr(type(path), "read_bytes", refuse)
-    with pytest.raises(SensorMissing, match="cannot be read") as caught:
-        opened(tree)
-    assert "sudo chmod a+r" in caught.value.remedy
-    assert "udev" in caught.value.remedy
+def test_a_counter_that_is_lost_leaves_the_others_alone(machine, rapl, server):
+    sensor = opened(machine)
+    rapl.readings_for(sensor, machine.clock, 1)
+    server["dram-1"].set_back = 10**6
+    machine.clock.sleep(0.2)
+    machine.clock.sleep(0.2)
+    domains = {reading.channel.partition(".")[0] for reading in sensor.read(machine.clock.t_ns)}
+    assert set(server) - {"dram-1"} == domains
+    assert ["dram-1"] == list(sensor.summary()["ended"])
+    assert sensor.lost.startswith("dram-1: ")
 
 
-@pytest.mark.parametrize(
-    ("cpuinfo", "reason"),
-    [("flags\t\t: fpu hypervisor sse\n", "virtual machine"), ("flags\t\t: fpu sse\n", "kernel has no powercap")],
-)
-def test_a_machine_without_counters_says_why(tmp_path, cpuinfo, reason):
-    (tmp_path / "proc").mkdir()
-    (tmp_path / "proc/cpuinfo").write_text(cpuinfo)
-    with pytest.raises(SensorMissing, match=reason):
-        open_sensor({}, Site(run_folder=tmp_path, root=tmp_path))
-
-
-def test_a_zone_of_an_odd_name_is_left_out(tree):
-    tree.add("intel-rapl:0", "package-0")
-    tree.add("intel-rapl:1", "../../etc", start_uJ=5)
-    sensor = opened(tree)
-    assert ["package-0"] == [channel.domain for channel in sensor.channels]
-    assert "no usable name" in sensor.summary()["left_out"]["intel-rapl:1"]
+def test_a_platform_may_draw_more_than_a_package(machine, rapl, server):
+    server["psys"].power_mW = 4_000_000
+    server["package-0"].power_mW = 4_000_000
+    sensor = opened(machine)
+    rapl.readings_for(sensor, machine.clock, 1)
+    assert ["package-0"] == list(sensor.summary()["ended"])
