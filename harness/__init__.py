@@ -28,4 +28,5 @@ seal           turn the samples' CSV into Parquet, checked row by row
 keeper         the parent of the workload; it ends the whole process tree
 night          one execution of a protocol, and the folder that holds it
 rehearsal      a night of simulated sensors and fake workloads, its times shrunk by one factor
+trial          some seconds of idle and of load, to see what the instruments are worth (`check --measure`)
 """

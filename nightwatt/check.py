@@ -10,19 +10,27 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
+    from analysis.trial import Tried
     from harness.probe import Probe
     from harness.protocol import Protocol
     from harness.record import Channel
 
 INDENT = 16
 WIDEST = 110
-MODELS = ("load_model", "constant", "simulated")
-"""Sensors that measure nothing: they work everywhere, and are used only where a protocol asks for them by name."""
 
 
 def command(
     protocol: Annotated[
         str | None, typer.Argument(help="A protocol file, or the name of a shipped protocol: can it run here?")
+    ] = None,
+    measure: Annotated[
+        float | None,
+        typer.Option(
+            min=2.0,
+            max=600.0,
+            metavar="SECONDS",
+            help="Really measure so long idle, and so long under load: noise, refresh, agreement, shortest window.",
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="As JSON on standard output.")] = False,
 ) -> int:
@@ -38,19 +46,29 @@ def command(
             require(asked, found)
         except SensorMissing as error:
             refusal = error
+    tried = None
+    if measure is not None:
+        from nightwatt.trial import measured
+
+        tried = measured(asked, found, measure)
     if as_json:
-        _print_json(file, found, refusal)
+        _print_json(file, found, refusal, tried)
     else:
         width = min(shutil.get_terminal_size().columns, WIDEST)
         print("\n".join([*_listing(asked, found, width), "", *_verdict(file, asked, found, refusal, width)]))
+        if tried is not None:
+            from nightwatt.trial import lines
+
+            print("\n".join(["", *lines(tried, width)]))
     return ExitCode.REFUSED if refusal else ExitCode.DONE
 
 
 def _asked(protocol: str | None) -> tuple[str | None, Protocol]:
     """The protocol's file and content; without one, a protocol of every source that needs no setting."""
-    from harness.protocol import find, read
+    from harness.protocol import find
     from harness.protocol_model import (
         EnergiBridge,
+        Hwmon,
         Instruments,
         LoadModel,
         Machine,
@@ -60,11 +78,12 @@ def _asked(protocol: str | None) -> tuple[str | None, Protocol]:
         Sensors,
         Workload,
     )
+    from nightwatt.asked import read
 
     if protocol is not None:
         file = find(protocol)
         return str(file), read(file)
-    everything = Sensors(nvml=Nvml(), rapl=Rapl(), machine=Machine(), load_model=LoadModel())
+    everything = Sensors(nvml=Nvml(), rapl=Rapl(), hwmon=Hwmon(), machine=Machine(), load_model=LoadModel())
     beside = Instruments(energibridge=EnergiBridge())
     workload = Workload(command=("true",))
     return None, Protocol(title="everything here", workload=workload, sensors=everything, instruments=beside)
@@ -88,15 +107,22 @@ def _listing(asked: Protocol, found: Probe, width: int) -> Iterator[str]:
         yield "This protocol names no sensors."
 
 
+def _told(energetic: Sequence[Channel]) -> str:
+    """Which domains a source measures, and which it has from a model: a source may have both."""
+    domains: dict[bool, dict[str, None]] = {True: {}, False: {}}
+    for channel in energetic:
+        domains[channel.quality == "measured"][channel.domain] = None
+    measured, modelled = (", ".join(domains[which]) for which in (True, False))
+    parts = [f"measures {measured}"] if measured else []
+    return "; ".join([*parts, f"MODELLED, not measured: {modelled}"] if modelled else parts)
+
+
 def _present(name: str, channels: Sequence[Channel], found: Probe, width: int) -> Iterator[str]:
     energetic = [channel for channel in channels if channel.tells_energy]
-    domains = ", ".join(dict.fromkeys(channel.domain for channel in energetic))
     if not energetic:
         what = "context, no energy"
-    elif name in MODELS:
-        what = f"MODELLED, not measured: {domains}"
     else:
-        what = f"measures {domains}"
+        what = _told(energetic)
     yield from _entry(name, what, width)
     if name == "nvml":
         for card in found.cards:
@@ -164,7 +190,7 @@ def _wrapped(text: str, width: int) -> list[str]:
     return _entry("", text, width)
 
 
-def _print_json(file: str | None, found: Probe, refusal: Exception | None) -> None:
+def _print_json(file: str | None, found: Probe, refusal: Exception | None, tried: Tried | None) -> None:
     import json
     from dataclasses import asdict
 
@@ -172,7 +198,7 @@ def _print_json(file: str | None, found: Probe, refusal: Exception | None) -> No
     from harness.record import encode
 
     channels = {channel.name: asdict(channel) for channel in found.channels}
-    body = {
+    body: dict[str, Any] = {
         "protocol": file,
         "can_run": None if file is None else refusal is None,
         "reason": refusal.what if isinstance(refusal, SensorMissing) else "",
@@ -195,4 +221,8 @@ def _print_json(file: str | None, found: Probe, refusal: Exception | None) -> No
         "energy_domains": list(found.energy_domains),
         "cards": [asdict(card) for card in found.cards],
     }
+    if tried is not None:
+        from nightwatt.trial import as_json
+
+        body["measured"] = as_json(tried)
     print(json.dumps(encode(body), ensure_ascii=False, indent=1))

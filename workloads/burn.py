@@ -4,6 +4,7 @@
 
     python burn.py --device cpu --duration 60     # every core; numpy where it is there, else plain Python
     python burn.py --device gpu --duration 300    # every visible card; PyTorch, CuPy or JAX, whichever is there
+    python burn.py --device none --duration 10    # nothing: the idle beside it
 
 Exit codes: 2 for wrong use, 3 where no card or no library for it is found.
 """
@@ -34,7 +35,7 @@ Round = Callable[[], int]
 def main() -> None:
     """Burn on the device asked for until the time is over."""
     parser = argparse.ArgumentParser(description="Heat the CPU or the GPU for a while.")
-    parser.add_argument("--device", choices=("cpu", "gpu"), default="cpu")
+    parser.add_argument("--device", choices=("cpu", "gpu", "none"), default="cpu")
     parser.add_argument("--duration", type=float, default=10.0, metavar="SECONDS")
     parser.add_argument("--seed", type=int, default=0, help="accepted, and of no effect")
     parser.add_argument("--one-core", nargs=2, help=argparse.SUPPRESS)  # how it calls itself: until when, whose child
@@ -44,6 +45,11 @@ def main() -> None:
     if options.one_core:
         until_s, parent = options.one_core
         print(burn(cpu_round(), float(until_s), int(parent)))
+        return
+    if options.device == "none":
+        with marks.phase("idle"):
+            time.sleep(options.duration)
+        print(f"burnt nothing for {options.duration:g} s")
         return
     with marks.phase("setup"):
         work, where = gpu_round() if options.device == "gpu" else (None, f"{cores()} cores")

@@ -153,6 +153,46 @@ def test_as_json_it_says_the_same_to_a_program(machine, protocol, capsys, asked)
 def test_this_machine_is_listed_whatever_it_has(capsys):
     assert ExitCode.DONE == check.command(as_json=True)
     body = json.loads(capsys.readouterr().out)
-    assert {"nvml", "rapl", "machine", "load_model", "energibridge"} == {item["sensor"] for item in body["sensors"]}
+    sensors = {"nvml", "rapl", "hwmon", "machine", "load_model", "energibridge"}
+    assert sensors == {item["sensor"] for item in body["sensors"]}
     for item in body["sensors"]:
         assert item["present"] or (item["reason"] and item["remedy"])
+
+
+MEASURED = """
+title = "What two tellings of one card are worth"
+[workload]
+command = ["true"]
+[sensors.simulated]
+interval_ms = 20
+domains = ["gpu0"]
+[sensors.constant]
+power_W = 70.0
+domain = "gpu0"
+[sensors.machine]
+"""
+
+
+def test_measure_really_idles_and_loads_and_says_what_each_source_is_worth(protocol, capsys):
+    assert ExitCode.DONE == check.command(protocol(MEASURED), measure=2.0, as_json=True)
+    found = json.loads(capsys.readouterr().out)["measured"]
+    assert {("none", "simulated"), ("none", "constant"), ("cpu", "simulated"), ("cpu", "constant")} == {
+        (item["stage"], item["origin"]) for item in found["trials"]
+    }
+    idle = {item["origin"]: item for item in found["trials"] if item["stage"] == "none"}
+    assert 70 == pytest.approx(idle["constant"]["power_W"], rel=0.01)
+    assert 0.02 == pytest.approx(idle["simulated"]["refresh_s"], rel=0.5)
+    assert 0 < idle["simulated"]["uncertainty"] < idle["constant"]["uncertainty"]
+    ratios = [item["ratio"] for item in found["agreements"] if item["stage"] == "none"]
+    assert [pytest.approx(idle["constant"]["power_W"] / idle["simulated"]["power_W"])] in (ratios, [1 / ratios[0]])
+    assert 0 < found["cost"]["cpu_s"]
+    assert {} == found["failed"]
+
+
+def test_measure_says_in_words_from_which_length_on_a_window_is_worth_measuring(protocol, capsys):
+    check.command(protocol(MEASURED), measure=2.0)
+    text = " ".join(capsys.readouterr().out.split())
+    assert "gpu0 by simulated, MODELLED, not measured: a new value each 20 ms" in text
+    assert "CPU loaded" in text
+    assert "No window can be proposed: nothing here measures energy." in text
+    assert "The sampler itself:" in text
