@@ -179,7 +179,7 @@ class Sensors(Section):
 class EnergiBridge(Section):
     """EnergiBridge, started around a sleeper of its own."""
 
-    interval_ms: Annotated[float, Field(ge=50, le=5000)] = 200.0
+    interval_ms: Annotated[float, Field(ge=50, le=3000)] = 200.0
     program: Annotated[str, Field(min_length=1)] = "energibridge"
     """Its path, or its name where it is found in PATH."""
     gpu: bool = False

@@ -30,6 +30,9 @@ _SMC = {"SYSTEM_POWER (Watts)": "system", "CPU_POWER (Watts)": "cpu", "GPU_POWER
 _INTEL = {"PACKAGE": "package", "PACAKGE": "package", "PP0": "core", "PP1": "uncore", "DRAM": "dram"}
 _REGISTERS = {"PACKAGE": "611h", "PACAKGE": "611h", "PP0": "639h", "PP1": "641h", "DRAM": "619h"}
 _MIB = 1024.0 * 1024.0
+SLOW_S = 1.0
+"""How far a level may stand behind what it tells: a Mac's controller renews it so often, NVIDIA's is a mean over so
+long, however often they are asked."""
 
 # What may turn up in later rows only: sensors that give nothing at first. Sorted by bytes all of them stand in one
 # stretch, from the first name to the last that begins like the second.
@@ -131,8 +134,8 @@ class _Making:
 
     def _channel(self, domain: str, quantity: str, unit: str, kind: Kind, source: str) -> Channel:
         name = channel_name(ORIGIN, domain, quantity)
-        source = f"EnergiBridge: {source}"
-        return Channel(name, unit, kind, domain, Quality.MEASURED, source, self.interval_s, origin=ORIGIN)
+        refresh_s = max(self.interval_s, SLOW_S) if quantity == "power_W" else self.interval_s
+        return Channel(name, unit, kind, domain, Quality.MEASURED, f"EnergiBridge: {source}", refresh_s, origin=ORIGIN)
 
     def _energies(self) -> Iterator[Quantity]:
         by_domain: dict[str, tuple[list[str], str]] = {}

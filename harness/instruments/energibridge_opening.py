@@ -28,8 +28,9 @@ FILE = "energibridge.csv"
 """Its own file; it stays in the run's folder as evidence."""
 FIRST_RIGHT = (0, 0, 7)
 """The first release whose joules of Intel processors are joules: those before took the wrong bits for the unit."""
-OPEN_S = 15.0
-"""How long header and first rows may take, beyond two intervals."""
+OPEN_S = 12.0
+"""How long header and first rows may take, beyond two intervals: with the longest interval less than the 20 s that an
+instrument has to become ready."""
 GROWTHS = 3
 """How often the file must have grown by rows before its pace is known."""
 
