@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from harness.clocks import read_clocks, thin
-from harness.gates import Decision
-from harness.judge import Evidence, judge, status_of, validity_of
+from harness.endings import Circumstances, hint, last_lines, status_of
+from harness.gates.settings import Settings
+from harness.judge import Evidence, judge, validity_of
 from harness.keeping import Ending
 from harness.marks import Marks
 from harness.order import RunOrder
 from harness.record import (
     CLOCKS_CSV,
     SAMPLER,
-    Cause,
     Channel,
+    GateWait,
     InstrumentFiles,
-    Level,
     Phase,
-    Quality,
     RunRecord,
     SamplerCost,
     Status,
@@ -30,9 +32,7 @@ from harness.record import (
     channel_from_json,
     read_json,
 )
-
-_AROUND = ("system", "wall", "psys", "module")
-_INSIDE = ("core", "uncore")
+from harness.verdicts import UNMOVED
 
 
 @dataclass
@@ -45,20 +45,32 @@ class Course:
     verdicts: list[Verdict] = field(default_factory=list)
     cut: tuple[Status, str] | None = None
     """Why this attempt did not go its way: the status that it gets, and the reason."""
+    remedy: str = ""
+    """What would help against that."""
     lost: str = ""
     """Why an instrument counts as lost."""
     instrument_exits: Mapping[str, int | None] = field(default_factory=dict)
     """Exit code of each instrument; None: it had to be left behind."""
-    decision: Decision | None = None
-    """Of the cool-down's gate, the last one."""
+    gates: tuple[GateWait, ...] = ()
+    """What the gates saw last."""
+    settings: Settings = field(default_factory=dict)
+    """Clocks and power limits, as the gates saw them last."""
     cleanup_fault: str = ""
     ending: Ending | None = None
     """None: the workload was never launched."""
     stderr_tail: str = ""
+    stdout_tail: str = ""
     marks: Marks = field(default_factory=Marks)
     window: Phase | None = None
     samples: Mapping[str, Any] | None = None
     """The sealing's summary."""
+
+    @contextlib.contextmanager
+    def staged(self, name: str) -> Iterator[None]:
+        """Note down what happens inside as one of the harness's own stretches."""
+        begin_ns = time.monotonic_ns()
+        yield
+        self.stages.append(Phase(name, begin_ns, time.monotonic_ns()))
 
     @property
     def interrupted(self) -> bool:
@@ -106,9 +118,6 @@ def record_of(order: RunOrder, course: Course, folder: Path) -> RunRecord:
     channels = (*sampler.channels, *(channel for item in others.values() for channel in item.channels))
     status, reason = _status(course)
     samples = course.samples or {"rows": 0, "torn_B": 0, "channels": {}}
-    gap_s = None
-    if ending.launched_ns is not None and order.previous_end_ns is not None:
-        gap_s = (ending.launched_ns - order.previous_end_ns) / 1e9
     record = RunRecord(
         slot=order.slot.key,
         block=order.slot.block,
@@ -126,6 +135,8 @@ def record_of(order: RunOrder, course: Course, folder: Path) -> RunRecord:
         exit_code=ending.exit_code,
         signal=ending.signal,
         reason=reason,
+        hint=course.remedy or _hint(order, course, status),
+        last_lines=last_lines(course.stderr_tail, course.stdout_tail) if status is not Status.COMPLETED else (),
         launched_ns=ending.launched_ns,
         exited_ns=ending.exited_ns,
         window=course.window,
@@ -151,7 +162,10 @@ def record_of(order: RunOrder, course: Course, folder: Path) -> RunRecord:
         },
         resources=ending.rusage,
         start_temperature_C=_start_temperature_C(channels, samples["channels"]) if ending.launched_ns else {},
-        gap_s=gap_s,
+        gap_s=_gap_s(order.previous_end_ns, ending.launched_ns),
+        window_gap_s=_gap_s(order.previous_window_end_ns, course.window.begin_ns if course.window else None),
+        gates=course.gates,
+        settings=course.settings,
         command=order.command,
         rehearsal=order.rehearsal,
     )
@@ -168,10 +182,12 @@ def record_of(order: RunOrder, course: Course, folder: Path) -> RunRecord:
         clocks=clocks,
         expected_channels=order.expected_channels,
         cooldown=order.cooldown,
-        decision=course.decision,
         temperature_target=order.temperature_target,
         cleanup_fault=course.cleanup_fault,
         accuracy=order.accuracy,
+        named_metrics=order.named_metrics,
+        rules=order.rules,
+        cpus=os.cpu_count(),
         extra=tuple(course.verdicts),
     )
     verdicts = judge(record, evidence)
@@ -187,6 +203,20 @@ def _start_temperature_C(channels: Sequence[Channel], tallies: Mapping[str, Any]
     }
 
 
+def _gap_s(end_ns: int | None, begin_ns: int | None) -> float | None:
+    """From the end of what was before to the begin of this; None where one of them is not known."""
+    return None if end_ns is None or begin_ns is None else (begin_ns - end_ns) / 1e9
+
+
+def _hint(order: RunOrder, course: Course, status: Status) -> str:
+    """What would help a workload that did not go well."""
+    if course.ending is None:
+        return ""
+    phase = course.marks.open[-1] if course.marks.open else ""
+    given = Circumstances(order.command[0], sys.executable, order.timeout_s, phase)
+    return hint(status, course.ending, course.stderr_tail, given)
+
+
 def _status(course: Course) -> tuple[Status, str]:
     ending = course.ending
     if course.cut is not None and (course.interrupted or course.cut[0] is not Status.INTERRUPTED):
@@ -194,26 +224,5 @@ def _status(course: Course) -> tuple[Status, str]:
     assert ending is not None
     if ending.why == "keeper_lost":
         evidence = "something killed the keeper, and with it the workload"
-        course.verdicts.append(Verdict("keeper_lost", Cause.MEASUREMENT, Level.INVALID, evidence=evidence))
+        course.verdicts.append(UNMOVED.verdict("keeper_lost", evidence=evidence))
     return status_of(ending, course.stderr_tail)
-
-
-def quick_energy_J(record: RunRecord, samples: Mapping[str, Any] | None) -> float | None:
-    """The window's energy for the display: mean power times duration, or the counter where a domain has no power.
-
-    Measured domains only if there is one; none that holds another or lies in another. The analysis decides.
-    """
-    if samples is None or record.window is None:
-        return None
-    measured = any(channel.quality is Quality.MEASURED and channel.tells_energy for channel in record.channels)
-    energies: dict[str, float] = {}
-    for channel in sorted(record.channels, key=lambda channel: channel.unit, reverse=True):  # power before counters
-        kind = channel.domain.rpartition("-")[0] or channel.domain
-        tally = samples["channels"].get(channel.name)
-        if measured == (channel.quality is Quality.MODELLED) or tally is None or kind in (*_AROUND, *_INSIDE):
-            continue
-        if channel.tells_power and tally["window_mean"] is not None:
-            energies[channel.domain] = tally["window_mean"] * record.window.duration_s
-        elif channel.tells_energy and channel.domain not in energies and tally["window_first"] is not None:
-            energies[channel.domain] = tally["window_last"] - tally["window_first"]
-    return sum(energies.values()) if energies else None

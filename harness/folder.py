@@ -78,7 +78,8 @@ class OpenNight:
 
 def script_sources(protocol: Protocol, plan: Plan, protocol_file: Path) -> tuple[protocols.Source, ...]:
     """The scripts that the night's commands are made of."""
-    hooks = (protocol.prepare, protocol.cleanup, protocol.warmup)
+    reheat = protocol.cooldown.reheat if protocol.cooldown else None
+    hooks = (protocol.prepare, protocol.cleanup, protocol.warmup, reheat)
     commands = [protocol.workload.command, *(hook.command for hook in hooks if hook and hook.command)]
     fillings = [protocols.values(configuration.levels, 0) for configuration in plan.configurations]
     return protocols.sources(commands, fillings, protocol_file.absolute().parent)

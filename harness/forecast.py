@@ -32,11 +32,15 @@ class Forecast:
     best_s: float
     """No wait longer than its minimum, every run as long as told."""
     worst_s: float
-    """Every wait and every run up to its limit; repeats are not counted."""
+    """Every wait and every run up to its limit; repeats, and what closed gates wait for, are not counted."""
     best_B: float
     worst_B: float
     largest_run_B: float
     """What the run in progress needs besides, at most."""
+
+    def needed_B(self, left: int) -> float:
+        """What a night with ``left`` runs to go is sure to need: one of them at its longest, all of them at least."""
+        return self.largest_run_B + self.best_B / max(self.runs, 1) * left
 
 
 def forecast(protocol: Protocol, plan: Plan, run_s: float = 0.0) -> Forecast:
@@ -47,6 +51,7 @@ def forecast(protocol: Protocol, plan: Plan, run_s: float = 0.0) -> Forecast:
     cooldown = protocol.cooldown
     least_wait_s = cooldown.minimum_s if cooldown else 0.0
     longest_wait_s = cooldown.maximum_s if cooldown and cooldown.until == "temperature" else least_wait_s
+    longest_wait_s += cooldown.reheat.maximum_s if cooldown and cooldown.reheat else 0.0
     hooks_s = sum(hook.timeout_s for hook in (protocol.prepare, protocol.cleanup) if hook)
     longest_run_s = max(run_s, protocol.workload.timeout_s + protocol.workload.grace_s)
     row_rate = rows_per_s(protocol)
@@ -70,6 +75,8 @@ def rows_per_s(protocol: Protocol) -> float:
         rate += own * (len(sensors.nvml.devices) or 1)
     if sensors.rapl is not None:
         rate += _RAPL_ZONES * 1000 / sensors.rapl.interval_ms
+    if sensors.hwmon is not None:
+        rate += (len(sensors.hwmon.chips) or 1) * 1000 / sensors.hwmon.interval_ms
     if sensors.machine is not None:
         rate += _MACHINE_CHANNELS * 1000 / sensors.machine.interval_ms
     for modelled in (sensors.load_model, sensors.constant):

@@ -8,36 +8,20 @@ repeated.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from harness.coverage import judge_measurement
-from harness.gates import Decision, too_cold, too_hot
-from harness.keeping import Ending
+from harness.gates.temperature import too_cold, too_hot
+from harness.health import judge_results, listed
 from harness.marks import Marks
-from harness.protocol_model import Cooldown
-from harness.record import Cause, ClockPair, Level, RunRecord, Status, Validity, Verdict, number
+from harness.protocol_model import Analysis, Cooldown
+from harness.record import Cause, ClockPair, Level, RunRecord, Status, Validity, Verdict
+from harness.verdicts import UNMOVED, Rules
 
-CHANCE_MARGIN = 1.25
-"""How many times the accuracy of guessing a trained model must reach: classes are rarely of equal size, and a model
-that always names the largest of ten (11.4 % in MNIST) has learned nothing."""
-CONSTANT_EPOCHS = 3
-"""From how many epochs on an accuracy that never moves is no coincidence."""
-SIGKILL = 9
-SHELL_KILLED = 128 + SIGKILL
-"""What a shell exits with when its child was killed."""
-
-_QUOTED = 200
-_OUT_OF_MEMORY = re.compile(
-    r"(CUDA|HIP|XPU|MPS backend|error:|killed:?) out of memory|out of memory:? killed"
-    r"|OutOfMemoryError|CUDA_ERROR_OUT_OF_MEMORY|CU(BLAS|DNN|SOLVER)\w*ALLOC_FAILED"
-    r"|ResourceExhaustedError|RESOURCE_EXHAUSTED|OOM when allocating"
-    r"|^(\w+\.)*_?(Array)?MemoryError\b|can't allocate memory|Cannot allocate memory|std::bad_alloc",
-    re.IGNORECASE | re.MULTILINE,
-)
-"""What PyTorch, TensorFlow, JAX, NumPy, Python and C++ say, each in its own way."""
+RESPONSES = ("energy", "net energy", "net_energy", "power", "mean power", "mean_power", "duration")
+"""What a protocol may compare without a workload reporting it."""
 
 
 @dataclass(frozen=True)
@@ -57,43 +41,15 @@ class Evidence:
     clocks: Sequence[ClockPair] = ()
     expected_channels: tuple[str, ...] = ()
     cooldown: Cooldown | None = None
-    decision: Decision | None = None
-    """Of the gate that let it start."""
     temperature_target: Mapping[str, float] | None = None
     cleanup_fault: str = ""
     accuracy: str = "accuracy"
+    named_metrics: tuple[str, ...] = ()
+    rules: Rules = UNMOVED
+    cpus: int | None = None
+    """The machine's processors, as many as /proc/stat counts."""
     extra: tuple[Verdict, ...] = field(default=())
     """Verdicts that were reached while it ran (a refused hook, a lost keeper)."""
-
-
-def status_of(ending: Ending, stderr_tail: str) -> tuple[Status, str]:
-    """How a workload that was not stopped by us ended, with one sentence for people; "" when it completed.
-
-    Out of memory is only said with evidence: the kernel's counters, or the framework's own words.
-    """
-    match ending.why:
-        case "timed_out":
-            return Status.TIMED_OUT, "it was ended at its time limit"
-        case "not_launched":
-            return Status.FAILED, f"it could not be started: {ending.launch_error}"
-        case "keeper_lost":
-            return Status.KILLED, "its keeper was killed, and it with it"
-    return (Status.COMPLETED, "") if ending.exit_code == 0 else _failure(ending, stderr_tail)
-
-
-def _failure(ending: Ending, stderr_tail: str) -> tuple[Status, str]:
-    how = f"signal {ending.signal}" if ending.signal is not None else f"exit code {ending.exit_code}"
-    if words := _OUT_OF_MEMORY.search(stderr_tail):
-        said = next(line for line in stderr_tail[words.start() :].splitlines() if line).strip()
-        return Status.OUT_OF_MEMORY, f"out of memory ({how}): {said[:_QUOTED]}"
-    if kills := [f"{name} +{count}" for name, count in ending.oom_kills.items() if count > 0]:
-        return Status.OUT_OF_MEMORY, f"out of memory ({how}): the kernel's oom_kill counter, {', '.join(kills)}"
-    if ending.signal == SIGKILL or ending.exit_code == SHELL_KILLED:
-        return Status.KILLED, f"killed ({how}), out of memory not excluded"
-    if ending.signal is not None:
-        return Status.KILLED, f"killed by {how}"
-    last = (stderr_tail.strip().splitlines() or ["it left no message"])[-1]
-    return Status.FAILED, f"{how}: {last[:_QUOTED]}"
 
 
 def judge(record: RunRecord, evidence: Evidence) -> tuple[Verdict, ...]:
@@ -102,7 +58,7 @@ def judge(record: RunRecord, evidence: Evidence) -> tuple[Verdict, ...]:
         *evidence.extra,
         *_ended(record, evidence),
         *_window(record, evidence),
-        *_results(record, evidence.accuracy),
+        *judge_results(record, evidence.rules, evidence.accuracy, evidence.named_metrics),
         *_start(record, evidence),
         *judge_measurement(
             record,
@@ -111,6 +67,8 @@ def judge(record: RunRecord, evidence: Evidence) -> tuple[Verdict, ...]:
             lost=evidence.lost,
             clocks=evidence.clocks,
             expected_channels=evidence.expected_channels,
+            rules=evidence.rules,
+            cpus=evidence.cpus,
         ),
     )
 
@@ -125,113 +83,52 @@ def validity_of(status: Status, verdicts: Iterable[Verdict], discarded: bool) ->
     return Validity.INVALID if spoilt else Validity.VALID
 
 
+def named_metrics(analysis: Analysis) -> tuple[str, ...]:
+    """The results of a workload that an analysis plan cannot do without."""
+    named = [analysis.metric] if analysis.metric not in RESPONSES else []
+    named += [analysis.equivalence.metric] if analysis.equivalence else []
+    return tuple(dict.fromkeys(named))
+
+
 def _ended(record: RunRecord, evidence: Evidence) -> Iterator[Verdict]:
+    rules = evidence.rules
     if record.status in (Status.FAILED, Status.TIMED_OUT, Status.OUT_OF_MEMORY, Status.KILLED):
-        yield Verdict(record.status.value, Cause.OUTCOME, Level.WARNING, evidence=record.reason)
-    if evidence.leftovers:
-        yield Verdict(
-            "leftover_processes",
-            Cause.OUTCOME,
-            Level.INFORMATION,
-            figure=len(evidence.leftovers),
-            evidence=f"it left processes behind, which were ended: {_listed(evidence.leftovers)}",
-        )
-    if evidence.stuck:
-        yield Verdict(
-            "stuck_processes",
-            Cause.MEASUREMENT,
-            Level.WARNING,
-            figure=len(evidence.stuck),
-            evidence=f"not even SIGKILL ended these, they may burden later runs: {_listed(evidence.stuck)}",
-        )
+        yield rules.verdict(record.status.value, evidence=record.reason)
+    if left := evidence.leftovers:
+        words = f"it left processes behind, which were ended: {listed(left)}"
+        yield rules.verdict("leftover_processes", len(left), evidence=words)
+    if stuck := evidence.stuck:
+        words = f"not even SIGKILL ended these, they may burden later runs: {listed(stuck)}"
+        yield rules.verdict("stuck_processes", len(stuck), evidence=words)
 
 
 def _window(record: RunRecord, evidence: Evidence) -> Iterator[Verdict]:
-    marks = evidence.marks
-    if record.launched_ns is not None and evidence.window_name is not None and record.window is None:
-        times = sum(phase.name == evidence.window_name for phase in marks.phases)
-        found = f"marked {times} times" if times else "begun, never ended" if evidence.window_name in marks.open else ""
-        others = _listed([phase.name for phase in marks.phases]) or "none"
-        yield Verdict(
-            "no_window",
-            Cause.OUTCOME,
-            Level.WARNING,
-            evidence=f"phase {evidence.window_name!r} is {found or f'not among the marked phases ({others})'}",
-        )
+    marks, name = evidence.marks, evidence.window_name
+    if record.launched_ns is not None and name is not None and record.window is None:
+        times = sum(phase.name == name for phase in marks.phases)
+        found = f"marked {times} times" if times else "begun, never ended" if name in marks.open else ""
+        others = listed([phase.name for phase in marks.phases]) or "none"
+        words = f"phase {name!r} is {found or f'not among the marked phases ({others})'}"
+        yield evidence.rules.verdict("no_window", evidence=words)
     if marks.unread:
-        yield Verdict(
-            "unread_marks",
-            Cause.OUTCOME,
-            Level.WARNING,
-            figure=marks.unread,
-            evidence=f"first: {marks.first_complaint}",
-        )
-
-
-def _results(record: RunRecord, accuracy: str) -> Iterator[Verdict]:
-    stretches = [("result", record.metrics), *((phase.name, phase.metrics) for phase in record.phases)]
-    not_finite = [
-        f"{stretch}: {name} = {value}"
-        for stretch, metrics in stretches
-        for name, value in metrics.items()
-        if (figure := number(value)) is not None and not -1e308 <= figure <= 1e308
-    ]
-    if not_finite:
-        yield Verdict("not_finite", Cause.OUTCOME, Level.WARNING, figure=len(not_finite), evidence=_listed(not_finite))
-    figure, classes = number(record.metrics.get(accuracy)), number(record.metrics.get("classes"))
-    if figure is not None and classes is not None and classes >= 2 and figure < CHANCE_MARGIN / classes:
-        yield Verdict(
-            "chance_level",
-            Cause.OUTCOME,
-            Level.WARNING,
-            figure=figure,
-            limit=CHANCE_MARGIN / classes,
-            evidence=f"{accuracy} of {classes:g} classes is what guessing reaches",
-        )
-    for name in sorted({name for phase in record.phases for name in phase.metrics if "accuracy" in name}):
-        series = [value for phase in record.phases if (value := number(phase.metrics.get(name))) is not None]
-        if len(series) >= CONSTANT_EPOCHS and len(set(series)) == 1 and series[0] < 1:
-            yield Verdict(
-                "constant_accuracy",
-                Cause.OUTCOME,
-                Level.WARNING,
-                figure=series[0],
-                evidence=f"{name} is the same in all {len(series)} phases that tell it: nothing was learned",
-            )
+        yield evidence.rules.verdict("unread_marks", marks.unread, evidence=f"first: {marks.first_complaint}")
 
 
 def _start(record: RunRecord, evidence: Evidence) -> Iterator[Verdict]:
-    cooldown, target, decision = evidence.cooldown, evidence.temperature_target, evidence.decision
+    cooldown, target, rules = evidence.cooldown, evidence.temperature_target, evidence.rules
     if evidence.cleanup_fault:
-        yield Verdict("cleanup", Cause.MEASUREMENT, Level.WARNING, evidence=evidence.cleanup_fault)
-    if cooldown is None or cooldown.until != "temperature" or not target or decision is None:
+        yield rules.verdict("cleanup", evidence=evidence.cleanup_fault)
+    if cooldown is None or cooldown.until != "temperature" or not target or record.launched_ns is None:
         return
-    start = record.start_temperature_C
-    if decision.why == "no reading":
-        absent = _listed([domain for domain in target if domain not in start])
-        yield Verdict(
-            "start_temperature", Cause.MEASUREMENT, Level.WARNING, evidence=f"no temperature of {absent} was read"
-        )
-    for domains, how in (
-        (too_hot(start, target, cooldown.band_C), "hotter"),
-        (too_cold(start, target, cooldown.band_C), "colder"),
+    start, band_C = record.start_temperature_C, cooldown.band_C
+    if absent := [domain for domain in target if domain not in start]:
+        yield rules.verdict("start_temperature", evidence=f"no temperature of {listed(absent)} was read")
+    over = any(gate.name == "temperature" and gate.outcome == "over_budget" for gate in record.gates)
+    budget = f"; the cool-down's budget of {cooldown.maximum_s:g} s was over" if over else ""
+    for domains, how, limit_C in (
+        (too_hot(start, target, band_C), "hotter", band_C),
+        (too_cold(start, target, band_C), "colder", -band_C),
     ):
         for domain in domains:
-            yield Verdict(
-                "start_temperature",
-                Cause.MEASUREMENT,
-                Level.WARNING,
-                figure=start[domain],
-                limit=target[domain] + (cooldown.band_C if how == "hotter" else -cooldown.band_C),
-                unit="C",
-                evidence=f"{domain} started {how} than in block 1 ({target[domain]:g} C)"
-                + (
-                    f"; the cool-down's budget of {cooldown.maximum_s:g} s was over" if decision.why == "budget" else ""
-                ),
-            )
-
-
-def _listed(names: Sequence[str], most: int = 5) -> str:
-    """The first few of them, and how many more there are."""
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + more
+            words = f"{domain} started {how} than in block 1 ({target[domain]:g} C){budget}"
+            yield rules.verdict("start_temperature", start[domain], target[domain] + limit_C, words)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from harness.child import tail_of
+from harness.endings import how_ended
 from harness.keeping import Ending, Keeping, Kept
 from harness.order import RunOrder
 from harness.record import EXIT_JSON, MARKS_JSONL, MARKS_VARIABLE, STDERR_LOG, STDOUT_LOG
@@ -56,6 +57,6 @@ def hook_fault(kept: Kept, ending: Ending) -> str:
     if ending.why == "exited" and ending.exit_code == 0:
         return ""
     how = {"timed_out": f"was ended at its limit of {kept.timeout_s:g} s", "told": "was stopped"}.get(
-        ending.why, ending.launch_error or f"ended with exit code {ending.exit_code}, signal {ending.signal}"
+        ending.why, ending.launch_error or how_ended(ending.exit_code, ending.signal)
     )
     return f"{kept.name} hook: {how}. {tail_of(kept.stdout, lines=1)}".rstrip()

@@ -27,16 +27,19 @@ from harness import run
 from harness.errors import ExitCode, NightwattError
 from harness.events import BlockSettled, Event, NightEnded, NightStarted, RunSettled, Trouble
 from harness.folder import OpenNight, supersede
+from harness.forecast import forecast
 from harness.journal import stamp
+from harness.judge import named_metrics
 from harness.order import RunOrder
 from harness.plan import Slot
 from harness.probe import instrument_settings, sensor_settings
 from harness.progress import Outcome, Progress
-from harness.protocol_model import Hook
+from harness.protocol_model import Cooldown, Hook
 from harness.record import PARTIAL, NightFolder, RunName, RunRecord, slug
 from harness.run_folder import set_aside
 from harness.sealing import SEALER_LOG, Sealer
 from harness.stop import Stop
+from harness.verdicts import Rules
 from harness.view import duration
 from harness.warmup import warm_up
 
@@ -67,6 +70,10 @@ class _Walk:
         self.execute = execute
         self.progress = Progress(opened.plan, opened.protocol.night.attempts, opened.outcomes, opened.used)
         self.previous_end_ns: int | None = None
+        self.previous_window_end_ns: int | None = None
+        self.forecast = forecast(opened.protocol, opened.plan)
+        self.left = {slot.key: len(opened.plan.slots) - place for place, slot in enumerate(opened.plan.slots)}
+        self.rules = Rules(opened.protocol.judge)
         self.attempt_end_boottime_ns: int | None = None
         self.hints: dict[str, Any] = {}
 
@@ -120,11 +127,12 @@ class _Walk:
                     if isinstance(event, RunSettled):
                         self.progress.settle(Outcome.of(event.record))
                         self.previous_end_ns = event.record.exited_ns or event.record.ended_ns
+                        self.previous_window_end_ns = event.record.window.end_ns if event.record.window else None
                         self.hints = hints(event.record)
                     yield event
         except (NightwattError, OSError) as error:
             self.progress.lose(slot)
-            self.previous_end_ns = time.monotonic_ns()
+            self.previous_end_ns, self.previous_window_end_ns = time.monotonic_ns(), None
             partial = self.folder.runs / f"{order.name}{PARTIAL}"
             if partial.exists():
                 set_aside(partial)
@@ -156,7 +164,7 @@ class _Walk:
             window=protocol.workload.window,
             prepare=self.filled_hook(protocol.prepare, given),
             cleanup=self.filled_hook(protocol.cleanup, given),
-            cooldown=protocol.cooldown,
+            cooldown=self.filled_cooldown(given),
             baseline_s=protocol.baseline.duration_s if protocol.baseline and slot.baseline else None,
             sensors=sensor_settings(protocol),
             fallback=protocol.sensors.fallback,
@@ -165,11 +173,19 @@ class _Walk:
             on_lost=protocol.night.lost_instrument,
             plan_seed=plan.seed,
             previous_end_ns=self.previous_end_ns,
+            previous_window_end_ns=self.previous_window_end_ns,
             temperature_target=self.progress.temperature_target_C(slot) if until_cool else None,
             discarded=slot.block == 0,
             rehearsal=self.opened.rehearsal,
             expected_channels=self.progress.expected_channels,
+            gates=protocol.gates,
+            first_settings=self.progress.first_settings(slot.configuration),
+            needed_B=self.forecast.needed_B(self.left[slot.key]),
+            rules=self.rules,
+            energy=protocol.analysis.energy,
+            prefer=protocol.analysis.prefer,
             accuracy=protocol.analysis.accuracy,
+            named_metrics=named_metrics(protocol.analysis),
         )
 
     def filled(self, command: tuple[str, ...], given: dict[str, str]) -> tuple[str, ...]:
@@ -179,6 +195,14 @@ class _Walk:
     def filled_hook(self, hook: Hook | None, given: dict[str, str]) -> Hook | None:
         """A hook with its command ready to be executed."""
         return hook and hook.model_copy(update={"command": self.filled(hook.command, given)})
+
+    def filled_cooldown(self, given: dict[str, str]) -> Cooldown | None:
+        """The cool-down with its reheating ready to be executed."""
+        cooldown = self.protocol.cooldown
+        if cooldown is None or cooldown.reheat is None:
+            return cooldown
+        reheat = cooldown.reheat.model_copy(update={"command": self.filled(cooldown.reheat.command, given)})
+        return cooldown.model_copy(update={"reheat": reheat})
 
     def warm_up(self) -> Iterator[Event]:
         """The warm-up's command, then each discarded run once."""
@@ -233,7 +257,9 @@ class _Walk:
 
     def must_stop(self) -> bool:
         """Whether nothing new may be started."""
-        return self.stop.level > 0 or self.progress.failures_in_a_row >= self.protocol.night.stop_after_failures
+        if self.stop.level > 0 or self.progress.windowless():
+            return True
+        return self.progress.failures_in_a_row >= self.protocol.night.stop_after_failures
 
     def ended(self, slots: int) -> NightEnded:
         """How the session ended, and what to do now."""
@@ -251,6 +277,12 @@ class _Walk:
             return NightEnded(ExitCode.DONE, f"the night is over: {done}", f"nightwatt report {folder}")
         if self.stop.level:
             return NightEnded(ExitCode.INTERRUPTED, f"interrupted: {done}", f"nightwatt resume {folder}")
+        if why := self.progress.windowless():
+            return NightEnded(
+                ExitCode.STOPPED,
+                f"stopped: no run of the first block has its window, so none could be compared ({why}): {done}",
+                "mend workload.window or the workload's marks, and begin a new night",
+            )
         failures = self.progress.failures_in_a_row
         return NightEnded(
             ExitCode.STOPPED,

@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from harness.plan import Slot
+from harness.protocol_gates import Gates
 from harness.protocol_model import Cooldown, Hook
 from harness.record import NightFolder, RunName
+from harness.verdicts import UNMOVED, Rules
 
 
 @dataclass(frozen=True)
@@ -43,13 +45,29 @@ class RunOrder:
     plan_seed: int = 0
     previous_end_ns: int | None = None
     """CLOCK_MONOTONIC when the previous workload ended, this boot; None: there was none."""
+    previous_window_end_ns: int | None = None
+    """The same of the previous run's window."""
     temperature_target: Mapping[str, float] | None = None
     """Domain -> C, the median start of block 1; None: not known yet."""
     discarded: bool = False
     rehearsal: bool = False
     expected_channels: tuple[str, ...] = ()
     """The channels of the night's first run; one that is missing makes this run invalid."""
+    gates: Gates | None = None
+    """What must be so before the launch besides the cool-down; None: nothing."""
+    first_settings: Mapping[str, Any] = field(default_factory=dict)
+    """Clocks and power limits at this configuration's first run; empty: this is it."""
+    needed_B: float = 0.0
+    """What the rest of the night needs of the disk."""
+    rules: Rules = UNMOVED
+    """How the judge is to judge."""
+    energy: tuple[str, ...] = ()
+    """The domains that are summed, for the display; empty: by default."""
+    prefer: tuple[str, ...] = ()
+    """The origins that are preferred where several tell one domain."""
     accuracy: str = "accuracy"
     """The metric that the judge compares with chance."""
+    named_metrics: tuple[str, ...] = ()
+    """The results that the analysis cannot do without."""
     silence_s: float = 2.0
     """How long an instrument may say nothing before it counts as lost."""

@@ -14,6 +14,7 @@ import statistics
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from harness.plan import Plan, Slot
 from harness.record import RunRecord, Status, Validity
@@ -41,6 +42,10 @@ class Outcome:
     ended_realtime_ns: int
     start_temperature_C: Mapping[str, float] = field(default_factory=dict)
     channels: tuple[str, ...] = ()
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """Clocks and power limits before its launch."""
+    no_window: str = ""
+    """Why its window is not known, of a workload that completed."""
 
     @classmethod
     def of(cls, record: RunRecord) -> Outcome:
@@ -58,6 +63,8 @@ class Outcome:
             ended_realtime_ns=record.started_realtime_ns + record.ended_ns - record.started_ns,
             start_temperature_C=record.start_temperature_C,
             channels=tuple(channel.name for channel in record.channels),
+            settings=record.settings,
+            no_window=next((verdict.evidence for verdict in record.verdicts if verdict.name == "no_window"), ""),
         )
 
     @property
@@ -95,6 +102,8 @@ class Progress:
         self._faults: dict[str, dict[int, Status]] = defaultdict(dict)
         self._succeeded: set[str] = set()
         self._settled: set[str] = set()
+        self._first_settings: dict[str, Mapping[str, Any]] = {}
+        self._windowless: str | None = None
         for slot_key, attempt in used:
             self.use(slot_key, attempt)
         for outcome in sorted(outcomes, key=lambda item: item.started_realtime_ns):
@@ -112,6 +121,8 @@ class Progress:
             return
         self._counted[outcome.slot].append(outcome)
         self.expected_channels = self.expected_channels or outcome.channels
+        if outcome.settings and outcome.status is not Status.REFUSED:
+            self._first_settings.setdefault(outcome.configuration, outcome.settings)
         if outcome.status is Status.COMPLETED:
             self._succeeded.add(outcome.configuration)
             self.failures_in_a_row = 0
@@ -134,6 +145,7 @@ class Progress:
             self._lost.pop(slot.key, None)
             self._faults[slot.configuration].pop(slot.replicate, None)
             self._settled.discard(slot.key)
+        self._windowless = None
 
     def next_attempt(self, slot: Slot) -> int:
         """The number of the slot's next attempt; greater than that of any folder of its."""
@@ -202,6 +214,24 @@ class Progress:
                 for domain, value in last.start_temperature_C.items():
                     starts[domain].append(value)
         return {domain: statistics.median(values) for domain, values in starts.items()} or None
+
+    def first_settings(self, configuration: str) -> Mapping[str, Any]:
+        """Clocks and power limits at the first run of a configuration; empty before there was one."""
+        return self._first_settings.get(configuration, {})
+
+    def windowless(self) -> str:
+        """Why going on is pointless: of the first run of each configuration none that completed has its window.
+
+        "" as long as one has it, or one of them is still to come.
+        """
+        if self._windowless is None:
+            first = self._of_block[self.blocks[0]][: len(self.plan.configurations)]
+            if not all(self.settled(slot) for slot in first):
+                return ""
+            lasts = [last for slot in first if (last := self.last(slot)) is not None]
+            why = [last.no_window for last in lasts if last.status is Status.COMPLETED]
+            self._windowless = why[0] if why and all(why) else ""
+        return self._windowless
 
     def _look_at(self, slot: Slot) -> None:
         """Settle a slot for good when its runs say so."""

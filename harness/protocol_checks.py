@@ -13,10 +13,13 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+from harness.carbon_checks import check_carbon
+from harness.channels import DOMAIN_NAME
 from harness.commands import PYTHON, SEED, WORKLOADS, TemplateError, missing_programs, placeholders, values
 from harness.configurations import Configuration, cross, level_text
 from harness.domain_checks import check_domains
 from harness.errors import Problem
+from harness.judging_checks import check_judging
 from harness.meter_checks import check_meters
 from harness.protocol_model import Protocol
 from harness.record import MARKS_VARIABLE
@@ -28,7 +31,7 @@ RESERVED = frozenset(
 _FACTOR = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 MOST_CONFIGURATIONS = 10_000
 MOST_SLOTS = 1_000_000
-ENERGY_SENSORS = ("nvml", "rapl", "meter", "load_model", "constant", "simulated")
+ENERGY_SENSORS = ("nvml", "rapl", "hwmon", "meter", "load_model", "constant", "simulated")
 TEMPERATURE_SENSORS = ("nvml", "machine", "simulated")
 
 Problems = Iterator[Problem]
@@ -204,6 +207,20 @@ def _sensors(protocol: Protocol) -> Problems:
         yield Problem("cooldown.until", "no sensor of this protocol reads a temperature", '"temperature"', remedy)
 
 
+def _modelled(protocol: Protocol) -> Problems:
+    """What is computed and not measured: under a name that a domain can have, from figures that can be."""
+    constant, simulated, model = protocol.sensors.constant, protocol.sensors.simulated, protocol.sensors.load_model
+    named = [("constant.domain", constant.domain)] if constant else []
+    named += [("simulated.domains", domain) for domain in (simulated.domains if simulated else ())]
+    for key, domain in named:
+        if not DOMAIN_NAME.fullmatch(domain):
+            remedy = "letters, digits, - and _ only, as in system or gpu0"
+            yield Problem(f"sensors.{key}", "no domain can be called so", repr(domain), remedy)
+    if model is not None and model.idle_W is not None and model.full_W is not None and model.full_W < model.idle_W:
+        remedy = "full_W is the power at full load, idle_W that at none"
+        yield Problem("sensors.load_model.full_W", f"below idle_W of {model.idle_W:g} W", f"{model.full_W:g}", remedy)
+
+
 def _workload(protocol: Protocol) -> Problems:
     for key, text in (("title", protocol.title), ("workload.window", protocol.workload.window)):
         if text is not None and not text.strip():
@@ -239,7 +256,10 @@ def _fillings(key: str, configurations: Sequence[Configuration]) -> Iterator[Map
 
 
 def _commands(protocol: Protocol) -> dict[str, tuple[str, ...]]:
-    hooks = {"prepare": protocol.prepare, "cleanup": protocol.cleanup, "warmup": protocol.warmup}
+    reheat = protocol.cooldown.reheat if protocol.cooldown else None
+    hooks = {
+        "prepare": protocol.prepare, "cleanup": protocol.cleanup, "warmup": protocol.warmup, "cooldown.reheat": reheat,
+    }  # fmt: skip
     named = {f"{name}.command": hook.command for name, hook in hooks.items() if hook is not None and hook.command}
     return {"workload.command": protocol.workload.command} | named
 
@@ -267,10 +287,13 @@ _CHECKS: tuple[tuple[frozenset[str], Callable[[Protocol], Problems]], ...] = (
     (frozenset({"factors", "workload", "prepare", "cleanup", "design", "unknown"}), _used_factors),
     (frozenset({"factors", "exclude", "analysis", "crossing"}), _names),
     (frozenset({"analysis"}), _analysis),
+    (frozenset({"analysis"}), check_carbon),
     (frozenset({"analysis", "sensors", "instruments"}), check_domains),
     (frozenset({"cooldown", "warmup"}), _waits),
     (frozenset({"sensors", "analysis", "cooldown"}), _sensors),
     (frozenset({"sensors"}), check_meters),
+    (frozenset({"judge", "cooldown"}), check_judging),
+    (frozenset({"sensors"}), _modelled),
     (frozenset({"workload", "title"}), _workload),
 )
 _DECISIVE: dict[Callable[[Protocol], Problems], str] = {

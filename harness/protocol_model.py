@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic_core import PydanticCustomError
 
 from harness.configurations import Level, level_text
-
-Command = Annotated[tuple[str, ...], Field(min_length=1)]
-Seconds = Annotated[float, Field(ge=0)]
+from harness.protocol_gates import Gates, Judge
+from harness.protocol_section import Command as Command
+from harness.protocol_section import Seconds
+from harness.protocol_section import Section as Section
 
 
 def _as_text(value: Any) -> Any:
@@ -22,12 +24,6 @@ def _as_text(value: Any) -> Any:
 
 LevelText = Annotated[str, BeforeValidator(_as_text)]
 """The name of a level: ``1`` may be written for "1"."""
-
-
-class Section(BaseModel):
-    """A table of the protocol: frozen, no unknown keys, no silent conversion of types."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
 class Workload(Section):
@@ -65,6 +61,13 @@ class Warmup(Section):
     runs: Annotated[int, Field(ge=0)] = 0
 
 
+class Reheat(Section):
+    """What heats the machine where it is too cold for a start."""
+
+    command: Command
+    maximum_s: Annotated[float, Field(gt=0)] = 120.0
+
+
 class Cooldown(Section):
     """Before each run."""
 
@@ -72,6 +75,9 @@ class Cooldown(Section):
     until: Literal["time", "temperature"] = "time"
     band_C: Annotated[float, Field(gt=0)] = 3.0
     maximum_s: Seconds = 900.0
+    over_budget: Literal["refuse", "start"] = "refuse"
+    """What becomes of a run whose temperature did not come back within ``maximum_s``."""
+    reheat: Reheat | None = None
 
 
 class Baseline(Section):
@@ -94,6 +100,14 @@ class Rapl(Section):
     interval_ms: Annotated[float, Field(ge=20)] = 200.0
     via: Literal["auto", "perf_event", "powercap"] = "auto"
     """How the counters are read; auto: the best way that works."""
+
+
+class Hwmon(Section):
+    """Power and energy of the kernel's hardware monitors."""
+
+    interval_ms: Annotated[float, Field(ge=20)] = 200.0
+    chips: tuple[str, ...] = ()
+    """Names of the chips to read; left out: all that tell power or energy."""
 
 
 class Machine(Section):
@@ -164,6 +178,7 @@ class Sensors(Section):
 
     nvml: Nvml | None = None
     rapl: Rapl | None = None
+    hwmon: Hwmon | None = None
     machine: Machine | None = None
     load_model: LoadModel | None = None
     constant: Constant | None = None
@@ -188,12 +203,22 @@ class EnergiBridge(Section):
     """Whether a release before 0.0.7 may tell Intel's counters, whose joules are none."""
 
 
+def _country_code(value: str) -> str:
+    if len(value) == 3 and value.isascii() and value.isalpha() and value.isupper():
+        return value
+    what = 'must be a country\'s ISO 3166 code of three capital letters, as in "NLD"'
+    raise PydanticCustomError("country_code", what)
+
+
+CountryCode = Annotated[str, AfterValidator(_country_code)]
+
+
 class CodeCarbon(Section):
     """CodeCarbon's offline tracker."""
 
-    interval_ms: Annotated[float, Field(ge=100)] = 1000.0
-    country: str
-    """ISO 3166 code of three letters: whose carbon intensity is used."""
+    country: CountryCode
+    """For its own idea of CO2, which is recorded beside its energy; energy does not depend on it."""
+    interval_ms: Annotated[float, Field(ge=100, le=60_000)] = 1000.0
 
 
 class Instruments(Section):
@@ -228,13 +253,27 @@ class EquivalenceAim(Section):
     margin: Annotated[float, Field(gt=0)]
 
 
+class Carbon(Section):
+    """A place whose electricity the report counts as CO2: a country of its table, or an intensity of the user's own."""
+
+    country: CountryCode | None = None
+    place: str = ""
+    """What it is called in the report; left out: the country's name."""
+    intensity_g_per_kWh: Annotated[float, Field(ge=0)] | None = None
+    """Instead of the table's."""
+    source: str = ""
+    """Whence that intensity comes, its year included."""
+    pue: Annotated[float, Field(ge=1)] = 1.0
+    """Power usage effectiveness: energy of the whole data centre over that of its machines."""
+
+
 class Analysis(Section):
     """The analysis plan, frozen with the protocol; what it does not name is exploratory."""
 
     metric: str = "energy"
     energy: tuple[str, ...] = ()
     prefer: tuple[str, ...] = ()
-    """Where several sources tell one domain: the first of these that does. Left out: our own sensors first."""
+    """Where several sources tell one domain: the first of these that does. Left out: ``harness.domains.ORIGINS``."""
     baseline: LevelText | None = None
     alpha: Annotated[float, Field(gt=0, lt=0.5)] = 0.05
     outliers: Outliers = Outliers()
@@ -243,6 +282,8 @@ class Analysis(Section):
     recipe: Literal["blocks", "classic"] = "blocks"
     accuracy: str = "accuracy"
     """The workload metric that stands beside energy."""
+    carbon: Annotated[tuple[Carbon, ...], BeforeValidator(_as_array)] = ()
+    """Places beside one another; one table, or an array of tables. Without it no CO2 appears."""
 
 
 class Protocol(Section):
@@ -260,6 +301,8 @@ class Protocol(Section):
     baseline: Baseline | None = None
     sensors: Sensors = Sensors()
     instruments: Instruments = Instruments()
+    gates: Gates | None = None
+    judge: Judge = Field(default_factory=dict)
     night: Night = Night()
     analysis: Analysis = Analysis()
 

@@ -13,16 +13,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.errors import Problem
+from harness.protocol_gates import VerdictRule
 from harness.protocol_model import Protocol, Section
 
 _SHOWN_LENGTH = 80
 
 UNAVAILABLE = {
-    "instruments.codecarbon": "remove it; our own sensors are named under [sensors]",
-    "gates": "remove it; nothing is gated yet but the cool-down",
-    "judge": "remove it; every run is judged by the built-in limits",
     "engine": "remove it; runs are executed on this machine",
-    "sensors.hwmon": "remove it; known sensors are nvml, rapl, machine, load_model, constant, simulated",
     "night.lost_instrument": "remove it; a run that loses an instrument is ended",
     "night.starts_at": "remove it; start the night by hand, or by at or cron",
     "night.ends_at": "remove it; stop the night with Ctrl-C and go on with nightwatt resume",
@@ -151,6 +148,8 @@ def _nearest(names: tuple[str, ...]) -> str:
     keys = known_keys()
     prefix = "".join(f"{name}." for name in names[:-1])
     here = [key.removeprefix(prefix) for key in keys if key.startswith(prefix) and "." not in key.removeprefix(prefix)]
+    if prefix.startswith("judge."):
+        here = list(VerdictRule.model_fields)
     near = difflib.get_close_matches(names[-1], here, 1)
     if near:
         return f'did you mean "{prefix}{near[0]}"?'
@@ -203,4 +202,6 @@ def _section_of(annotation: Any) -> type[Section] | None:
     """The section that a field holds, through Optional and Annotated; None where it holds none."""
     if isinstance(annotation, type) and issubclass(annotation, Section):
         return annotation
+    if typing.get_origin(annotation) is dict:
+        return None  # its keys are names of the protocol's own
     return next((found for item in typing.get_args(annotation) if (found := _section_of(item))), None)

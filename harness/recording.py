@@ -74,13 +74,16 @@ class Recording:
         said = [sidecar.status for sidecar in self.sidecars]
         power_W: dict[str, float] = {}
         temperature_C: dict[str, float] = {}
+        context: dict[str, float] = {}
         for line in reversed(said):
             power_W |= line.power_W
             temperature_C |= line.temperature_C
+            context |= line.context
         return StatusLine(
             t_ns=max((line.t_ns for line in said), default=0),
             power_W=power_W,
             temperature_C=temperature_C,
+            context=context,
             rows=sum(line.rows for line in said),
             trouble="; ".join(line.trouble for line in said if line.trouble),
             lost="; ".join(line.lost for line in said if line.lost),

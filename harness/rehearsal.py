@@ -1,8 +1,9 @@
 """Protocol -> rehearsed Protocol: the whole night in seconds, with fake workloads and a simulated sensor; pure.
 
 What a rehearsal keeps: factors, design, order and seeds, warm-up, cool-down, baseline and hooks (as stages), limits of
-the night, the analysis plan. What it replaces: every command by ``fake.py``, every sensor by the simulated one, which
-delivers the domains that the analysis asks for. Every wait and duration is multiplied by one factor.
+the night, the judge's rules, the analysis plan. What it replaces: every command by ``fake.py``, every sensor by the
+simulated one, which delivers the domains that the analysis asks for. Every wait and duration is multiplied by one
+factor. What it leaves out: the gates, since a rehearsal measures nothing and may be gone through beside other work.
 """
 
 from __future__ import annotations
@@ -45,12 +46,25 @@ def rehearse(protocol: Protocol, factor: float = FACTOR) -> Protocol:
             ),
             "cooldown": cooldown
             and cooldown.model_copy(
-                update={"minimum_s": cooldown.minimum_s * factor, "maximum_s": cooldown.maximum_s * factor}
+                update={
+                    "minimum_s": cooldown.minimum_s * factor,
+                    "maximum_s": cooldown.maximum_s * factor,
+                    "reheat": cooldown.reheat
+                    and cooldown.reheat.model_copy(
+                        update={
+                            "command": (*_FAKE, "--phases", "", "--hang", "--busy"),
+                            "maximum_s": cooldown.reheat.maximum_s * factor,
+                        }
+                    ),
+                }
             ),
+            "gates": None,
             "baseline": baseline and baseline.model_copy(update={"duration_s": max(baseline.duration_s * factor, 0.1)}),
             "sensors": _sensors(protocol),
             "instruments": Instruments(),
-            "analysis": protocol.analysis.model_copy(update={"bin_ms": max(20.0, 1000 * window_s / BINS)}),
+            "analysis": protocol.analysis.model_copy(
+                update={"bin_ms": max(20.0, 1000 * window_s / BINS), "prefer": ()}  # one source tells everything
+            ),
         }
     )
 

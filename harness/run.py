@@ -6,13 +6,14 @@
       |  <run>.partial made
       |-- prepare     the hook, under a keeper of its own
       |-- (start)     instruments and the workload's keeper, side by side; go on when all instruments record
-      |-- cooldown    minimum_s since the end of the previous workload, or until the temperature is right
+      |-- cooldown    minimum_s since the end of the previous workload     (these three: ``harness.waits``)
+      |-- gates       until everything is as it must be, the temperature too; out of budget: refused
       |-- baseline    idle, if the slot has one
       |-- workload    "go" to the keeper; wait for: its end | an instrument's loss | a stop | the display's tick
       |-- settle      instruments stopped; cleanup hook; samples sealed; judged; run.json; transient files removed
       v  renamed to <run>   (or <run>.interrupted when it was stopped)
 
-    time -->  ...previous workload|   cooldown   | baseline |####### workload #######|settle
+    time -->  ...previous workload|cooldown, gates| baseline |###### workload #######|settle
               instruments           |<=========== records everything =================>|
 
 The workload's working directory is a scratch folder inside the run folder; what it leaves there stays with the run.
@@ -25,33 +26,35 @@ import contextlib
 import os
 import signal
 import time
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator
 
 from harness.child import tail_of
-from harness.course import Course, quick_energy_J, record_of
+from harness.course import Course, record_of
+from harness.endings import LAST_LINES
 from harness.errors import NightwattError
 from harness.events import Event, RunSettled, RunStarted, StageStarted, Tick, Trouble
-from harness.gates import Decision, may_start
+from harness.gates.opening import needs_words
 from harness.instruments.instrument import StatusLine
-from harness.keeping import Keeping
+from harness.keeping import Ending, Keeping
 from harness.launch import hook_fault, keep_hook, keep_workload
 from harness.marks import current_phase, find_window, read_marks
 from harness.order import RunOrder
-from harness.protocol_model import Cooldown, Hook
+from harness.protocol_model import Hook
+from harness.quick_energy import quick_energy_J
 from harness.record import (
     MARKS_JSONL,
     PARTIAL,
     STDERR_LOG,
-    Cause,
-    Level,
+    STDOUT_LOG,
     Phase,
     Status,
-    Verdict,
 )
 from harness.recording import Recording, instruments_of
 from harness.run_folder import make, publish, set_aside
 from harness.sealing import SEALER_LOG, Sealer
 from harness.stop import Stop
+from harness.verdicts import UNMOVED
+from harness.waits import Waits
 from harness.watch import Watch
 
 __all__ = ["RunOrder", "execute", "set_aside"]
@@ -105,6 +108,7 @@ class _Attempt:
         self.level = 0
         self.trouble = ""
         self.watch = Watch(stop, self._notice, self._glance)
+        self.waits = Waits(order, self.course, self.watch, self._status, self._run_hook)
 
     def carry_out(self) -> Iterator[Event]:
         order = self.order
@@ -115,10 +119,7 @@ class _Attempt:
             yield from self._prepare(order.prepare)
         if self.course.cut is None:
             yield from self._start()
-        if order.cooldown is not None and self.course.cut is None:
-            yield from self._cool_down(order.cooldown)
-        if order.baseline_s is not None and self.course.cut is None:
-            yield from self._baseline(order.baseline_s)
+        yield from self.waits.all()
         if self.course.cut is None:
             yield from self._work()
         yield from self._settle()
@@ -147,7 +148,7 @@ class _Attempt:
         self.cleanup_due = True
         fault = yield from self._run_hook("prepare", hook, hook.timeout_s)
         if fault and self.course.cut is None:
-            self.course.verdicts.append(Verdict("prepare", Cause.MEASUREMENT, Level.INVALID, evidence=fault))
+            self.course.verdicts.append(UNMOVED.verdict("prepare", evidence=fault))
             self.course.cut = Status.REFUSED, fault
 
     def _start(self) -> Iterator[Event]:
@@ -165,39 +166,14 @@ class _Attempt:
             self.recording = True
 
     def _all_record(self) -> bool:
-        """Whether the attempt can go on; a gate that looks at temperatures needs the instruments' first words too.
+        """Whether the attempt can go on; a gate may need the instruments' first words too.
 
         A sealer that has just been started must be asleep again: nothing of ours shall run beside the workload.
         """
         assert self.instruments is not None
         if self.course.cut is not None or not (self.instruments.ready() and self.sealer.ready()):
             return self.course.cut is not None
-        looks_at_temperature = self.order.cooldown is not None and self.order.cooldown.until == "temperature"
-        return not looks_at_temperature or self.instruments.have_spoken(FIRST_STATUS_S)
-
-    def _cool_down(self, cooldown: Cooldown) -> Iterator[Event]:
-        origin_ns = self.course.started_ns if self.order.previous_end_ns is None else self.order.previous_end_ns
-
-        def decide() -> Decision:
-            rested_s = (time.monotonic_ns() - origin_ns) / 1e9
-            self.course.decision = may_start(cooldown, rested_s, self._temperature_C(), self.order.temperature_target)
-            return self.course.decision
-
-        with self._staged("cooldown"):
-            yield StageStarted(self.run, "cooldown", decide().wait_s)
-            yield from self.watch.until(
-                "cooldown", lambda: self.course.cut is not None or decide().start, lambda: decide().wait_s
-            )
-
-    def _baseline(self, baseline_s: float) -> Iterator[Event]:
-        end_s = time.monotonic() + baseline_s
-        with self._staged("baseline"):
-            yield StageStarted(self.run, "baseline", baseline_s)
-            yield from self.watch.until(
-                "baseline",
-                lambda: self.course.cut is not None or time.monotonic() >= end_s,
-                lambda: end_s - time.monotonic(),
-            )
+        return not needs_words(self.order) or self.instruments.have_spoken(FIRST_STATUS_S)
 
     def _work(self) -> Iterator[Event]:
         assert self.workload is not None
@@ -229,6 +205,7 @@ class _Attempt:
         seals = bool(instruments) and not (course.interrupted and self.stop.level >= Stop.HIGHEST)
         yield StageStarted(self.run, "settle")
         course.stderr_tail = tail_of(self.partial / STDERR_LOG, lines=10_000, size_B=STDERR_TAIL_B)
+        course.stdout_tail = tail_of(self.partial / STDOUT_LOG, lines=LAST_LINES)
         if course.ending is not None and course.ending.launched_ns is not None and course.ending.exited_ns is not None:
             begin_ns, end_ns = course.ending.launched_ns, course.ending.exited_ns
             course.stages.append(Phase("workload", begin_ns, end_ns))
@@ -241,7 +218,8 @@ class _Attempt:
         yield from self._clean_up()
         if seals:
             sealer = self.sealer
-            sealer.order(self.partial, course.window, course.ending.launched_ns if course.ending is not None else None)
+            ending = course.ending or Ending("told")
+            sealer.order(self.partial, course.window, ending.launched_ns, ending.exited_ns)
             self.watch.hear(sealer.child, sealer.listen)
             yield from self.watch.until("settle", sealer.answered)
             self.watch.forget(sealer.child)
@@ -249,7 +227,8 @@ class _Attempt:
         record = record_of(self.order, course, self.partial)
         final = None if record.status is Status.INTERRUPTED else self.final
         path = publish(record, self.partial, final, tuple(instruments_of(self.order)))
-        yield RunSettled(self.run, path, record, quick_energy_J(record, course.samples))
+        energy_J = quick_energy_J(record, course.samples, self.order.energy, self.order.prefer)
+        yield RunSettled(self.run, path, record, energy_J)
 
     def _clean_up(self) -> Iterator[Event]:
         """Run the cleanup hook if anything was prepared; also after a stop, since it may restore a power limit."""
@@ -293,31 +272,32 @@ class _Attempt:
                 remedy="nothing to do; a second Ctrl-C ends it at once",
                 run=self.run,
             )
-        phase = current_phase(self.marks_path) if stage == "workload" else ""
+        phase = current_phase(self.marks_path) if stage == "workload" else self.waits.held_up_by
         yield Tick(self.run, stage, stage_s, phase, status.power_W, status.temperature_C)
 
-    def _temperature_C(self) -> Mapping[str, float]:
+    def _status(self) -> StatusLine:
+        """What the instruments last said."""
         if self.instruments is None:
-            return {}
+            return StatusLine(t_ns=0)
         self.instruments.listen()
-        return self.instruments.status.temperature_C
+        return self.instruments.status
 
-    @contextlib.contextmanager
-    def _staged(self, name: str) -> Iterator[None]:
-        begin_ns = time.monotonic_ns()
-        yield
-        self.course.stages.append(Phase(name, begin_ns, time.monotonic_ns()))
-
-    def _run_hook(self, name: str, hook: Hook, timeout_s: float) -> Generator[Event, None, str]:
-        """Run a hook to its end; returns what went wrong, "" if nothing did."""
+    def _run_hook(
+        self, name: str, hook: Hook, timeout_s: float, enough: Callable[[], bool] = lambda: False
+    ) -> Generator[Event, None, str]:
+        """Run a hook to its end, or until it has done enough; returns what went wrong, "" if nothing did."""
         yield StageStarted(self.run, name)
-        with self._staged(name):
+        with self.course.staged(name):
             keeping = self.hook = keep_hook(self.order, self.partial, name, hook.command, timeout_s)
             self.watch.hear(keeping.child, keeping.listen)
             keeping.go()
-            yield from self.watch.until(name, keeping.gone)
+            yield from self.watch.until(name, lambda: keeping.gone() or enough())
+            ended = not keeping.gone()
+            if ended:
+                keeping.end(at_once=False)
+                yield from self.watch.until(name, keeping.gone)
             self.watch.forget(keeping.child)
         ending = keeping.ending(self.order.grace_s + OVERDUE_S)
         keeping.close()
         self.hook = None
-        return hook_fault(keeping.kept, ending)
+        return "" if ended else hook_fault(keeping.kept, ending)

@@ -6,9 +6,11 @@ stands after the last newline (a torn number parses silently), puts lines that a
 The CSVs stay: whoever ordered the sealing removes them when the record is safe. Prints one JSON object: rows, torn
 bytes, and what each channel holds.
 With ``--serve`` in place of the folder everything is imported first, which a line says; then each line on standard
-input is an order, ``{"folder": …, "begin_ns": …, "end_ns": …, "launched_ns": …}``, answered by one line, ``{"folder":
-…, "summary": …}`` or ``"error"`` for the summary. The window is that over which the judge wants to know gaps and
-means, the launch the moment at which start values are wanted; each may be left out. End-of-file ends it.
+input is an order, ``{"folder": …, "begin_ns": …, "end_ns": …, "launched_ns": …, "exited_ns": …}``, answered by one
+line, ``{"folder": …, "summary": …}`` or ``"error"`` for the summary. The window is that over which the judge wants to
+know gaps and means, the launch the moment at which start values are wanted; each may be left out. Where an instrument's
+report names a counter and a trace of one domain, the two are compared over everything that was recorded. End-of-file
+ends it.
 """
 
 from __future__ import annotations
@@ -30,111 +32,19 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 
+from harness.accounts import Accounts, read_channels
 from harness.record import SAMPLE_COLUMNS, SAMPLES_CSV, SAMPLES_PARQUET, encode
+from harness.tally import ChannelTally, Interest
 
 CHUNK_B = 4 << 20
 """Bytes of CSV at a time (some 100,000 rows): memory stays below 200 MB however long the run was."""
 UNREAD_CSV = "samples.unread.csv"
+BIT_MASKS = ".throttle_reasons"
+"""What the names of channels end in whose values are bit masks."""
 SCHEMA = pa.schema(
     list(zip(SAMPLE_COLUMNS, (pa.int64(), pa.dictionary(pa.int32(), pa.string()), pa.float64()), strict=True))
 )
 _READING = re.compile(rb"-?\d{1,18},[^,\r\n\0]+,[-+]?(?:\d+\.?\d*(?:e[-+]?\d+)?|inf|nan)")
-
-
-@dataclass(frozen=True)
-class Interest:
-    """Over which window [begin_ns, end_ns] gaps and means are told, and at which moment the start value."""
-
-    begin_ns: int = 0
-    end_ns: int = 2**62
-    launched_ns: int = 0
-
-
-@dataclass
-class ChannelTally:
-    """What one channel holds, taken in chunk by chunk."""
-
-    n: int = 0
-    first_ns: int = 0
-    last_ns: int = 0
-    longest_gap_s: float = 0.0
-    minimum: float = float("inf")
-    maximum: float = float("-inf")
-    total: float = 0.0
-    not_finite: int = 0
-    backwards: int = 0
-    """Stamps earlier than the one before."""
-    falls: int = 0
-    """Values lower than the one before."""
-    window_n: int = 0
-    window_total: float = 0.0
-    window_maximum: float = float("-inf")
-    window_first: float | None = None
-    window_last: float | None = None
-    window_gap_s: float = 0.0
-    """Longest time between two stamps that reaches into the window."""
-    start: float | None = None
-    """The last value up to the launch, or the first after it where there is none."""
-    _last_value: float = 0.0
-
-    def take(self, t_ns: npt.NDArray[np.int64], value: npt.NDArray[np.float64], interest: Interest) -> None:
-        """Take in the next rows of this channel, in file order."""
-        begin_ns, end_ns = interest.begin_ns, interest.end_ns
-        if self.n:
-            t_ns, value = np.append(self.last_ns, t_ns), np.append(self._last_value, value)
-        else:
-            self.first_ns = int(t_ns[0])
-        step_ns = np.diff(t_ns)
-        reaches_in = step_ns[(t_ns[1:] > begin_ns) & (t_ns[:-1] < end_ns)]
-        self.longest_gap_s = max(self.longest_gap_s, float(step_ns.max(initial=0)) / 1e9)
-        self.window_gap_s = max(self.window_gap_s, float(reaches_in.max(initial=0)) / 1e9)
-        self.backwards += int((step_ns < 0).sum())
-        self.falls += int((np.diff(value) < 0).sum())
-        self.last_ns, self._last_value = int(t_ns[-1]), float(value[-1])
-        if self.n:
-            t_ns, value = t_ns[1:], value[1:]
-        self.n += len(value)
-        finite = np.isfinite(value)
-        self.not_finite += int((~finite).sum())
-        t_ns, value = t_ns[finite], value[finite]
-        self.total += float(value.sum())
-        self.minimum = min(self.minimum, float(value.min(initial=float("inf"))))
-        self.maximum = max(self.maximum, float(value.max(initial=float("-inf"))))
-        before = value[t_ns <= interest.launched_ns]
-        if len(before):
-            self.start = float(before[-1])
-        elif self.start is None and len(value):
-            self.start = float(value[0])
-        inside = value[(t_ns >= begin_ns) & (t_ns <= end_ns)]
-        if len(inside):
-            self.window_first = float(inside[0]) if self.window_first is None else self.window_first
-            self.window_last = float(inside[-1])
-            self.window_n += len(inside)
-            self.window_total += float(inside.sum())
-            self.window_maximum = max(self.window_maximum, float(inside.max()))
-
-    def to_json(self) -> dict[str, Any]:
-        """The tally with means instead of totals; None where there is nothing to say."""
-        finite = self.n - self.not_finite
-        return {
-            "n": self.n,
-            "first_ns": self.first_ns,
-            "last_ns": self.last_ns,
-            "longest_gap_s": self.longest_gap_s,
-            "minimum": self.minimum if finite else None,
-            "maximum": self.maximum if finite else None,
-            "mean": self.total / finite if finite else None,
-            "not_finite": self.not_finite,
-            "backwards": self.backwards,
-            "falls": self.falls,
-            "window_n": self.window_n,
-            "window_mean": self.window_total / self.window_n if self.window_n else None,
-            "window_maximum": self.window_maximum if self.window_n else None,
-            "window_first": self.window_first,
-            "window_last": self.window_last,
-            "window_gap_s": self.window_gap_s,
-            "start": self.start,
-        }
 
 
 @dataclass
@@ -164,6 +74,7 @@ def seal(folder: Path, interest: Interest | None = None) -> dict[str, Any]:
     """Seal ``folder``'s samples and return the summary; raises OSError when the result is not safely on disk."""
     tallies: dict[str, ChannelTally] = {}
     written, read_back = Fingerprint(), Fingerprint()
+    accounts = Accounts(read_channels(folder))
     facts = {"torn_B": 0, "unread_lines": 0}
     target = folder / SAMPLES_PARQUET
     aside = target.with_name(target.name + ".aside")
@@ -181,7 +92,9 @@ def seal(folder: Path, interest: Interest | None = None) -> dict[str, Any]:
             os.fsync(sink.fileno())
         with pyarrow.parquet.ParquetFile(aside) as file:
             for batch in file.iter_batches():
-                read_back.take(_columns(pa.Table.from_batches([batch])))
+                rows = _columns(pa.Table.from_batches([batch]))
+                read_back.take(rows)
+                accounts.take(rows)
         if not read_back.equals(written):
             raise OSError(f"{aside} does not hold the rows that were written to it ({read_back.rows}, {written.rows})")
         os.replace(aside, target)
@@ -193,6 +106,7 @@ def seal(folder: Path, interest: Interest | None = None) -> dict[str, Any]:
         "rows": written.rows,
         **facts,
         "channels": {name: tally.to_json() for name, tally in sorted(tallies.items())},
+        "counter_ratios": accounts.ratios(),
     }
 
 
@@ -233,7 +147,8 @@ def _tally(tallies: dict[str, ChannelTally], rows: Columns, interest: Interest) 
     bounds = np.cumsum(np.bincount(rows.codes, minlength=len(rows.names)))
     for name, places in zip(rows.names, np.split(order, bounds[:-1]), strict=True):
         if len(places):
-            tallies.setdefault(name, ChannelTally()).take(rows.t_ns[places], rows.value[places], interest)
+            tally = tallies.setdefault(name, ChannelTally(bits=name.endswith(BIT_MASKS)))
+            tally.take(rows.t_ns[places], rows.value[places], interest)
 
 
 def _tables(folder: Path, facts: dict[str, int]) -> Iterator[pa.Table]:

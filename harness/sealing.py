@@ -54,7 +54,7 @@ class Sealer:
         self.listen()
         return self._ready or self._gone()
 
-    def order(self, folder: Path, window: Phase | None, launched_ns: int | None) -> None:
+    def order(self, folder: Path, window: Phase | None, launched_ns: int | None, exited_ns: int | None = None) -> None:
         """Have a folder sealed; gaps and means are told over the window, start values at the launch."""
         self.start()
         self._folder, self._reply = folder, None
@@ -63,6 +63,8 @@ class Sealer:
             body |= {"begin_ns": window.begin_ns, "end_ns": window.end_ns}
         if launched_ns is not None:
             body["launched_ns"] = launched_ns
+        if exited_ns is not None:
+            body["exited_ns"] = exited_ns
         self.child.tell(json.dumps(body).encode() + b"\n")
 
     def listen(self) -> None:

@@ -191,3 +191,7 @@ class Rules:
         if level is not None:
             asked = max(level, asked, key=_MILDER.index)
         return Verdict(name, kind.cause, asked, figure, limit, kind.unit, evidence)
+
+
+UNMOVED = Rules()
+"""The verdicts as they are where a protocol moves none."""

@@ -47,6 +47,8 @@ class StatusLine:
     """By domain, a recent mean."""
     temperature_C: Mapping[str, float] = field(default_factory=dict)
     """By domain."""
+    context: Mapping[str, float] = field(default_factory=dict)
+    """What gates look at besides, by "domain.quantity": others' processes, power limits."""
     rows: int = 0
     trouble: str = ""
     """One sentence when something is wrong that a person must know; empty otherwise."""

@@ -19,6 +19,8 @@ CHANGES_KEPT = 501
 """Over how many changes of value the refresh period is taken, the latest ones."""
 FEWEST_CHANGES = 5
 """Fewer changes than this tell no refresh period."""
+CONTEXT = ("foreign_processes", "power_limit_W")
+"""The quantities that a gate may ask for before a run."""
 STALE_NS = 5_000_000_000
 """What came in longer ago than this is not shown as what a device does now."""
 
@@ -73,6 +75,7 @@ class Recorder:
         self._seen = {channel.name: _Seen(channel.kind) for channel in channels}
         told = {(channel.domain, channel.quantity): channel.name for channel in reversed(channels)}
         self._temperature = {domain: name for (domain, quantity), name in told.items() if quantity == "temperature_C"}
+        self._context = {f"{domain}.{what}": name for (domain, what), name in told.items() if what in CONTEXT}
         by_counter = {domain: name for (domain, quantity), name in told.items() if quantity == "energy_J"}
         by_trace = {domain: name for (domain, quantity), name in told.items() if quantity == "power_W"}
         self._power = by_counter | by_trace
@@ -123,6 +126,11 @@ class Recorder:
         """By domain, the latest temperature while it is not stale."""
         latest = ((domain, self._seen[name]) for domain, name in self._temperature.items())
         return {domain: seen.value for domain, seen in latest if seen.t_ns and now_ns - seen.t_ns < STALE_NS}
+
+    def context(self, now_ns: int) -> dict[str, float]:
+        """The latest of what gates look at, by "domain.quantity", while it is not stale."""
+        latest = ((name, self._seen[channel]) for name, channel in self._context.items())
+        return {name: seen.value for name, seen in latest if seen.t_ns and now_ns - seen.t_ns < STALE_NS}
 
     def refresh_seen(self) -> dict[str, float | None]:
         """By channel, the median time between changes of its value, s; None where too few were seen."""

@@ -157,8 +157,8 @@ class Sampler:
         recorder = self.recorder
         trouble = "; ".join(sensor.trouble for sensor in self.opened.sensors if sensor.trouble)
         power_W = {domain: round(value, 2) for domain, value in recorder.power_W(now_ns).items()}
-        temperature_C = recorder.temperature_C(now_ns)
-        self._say(StatusLine(now_ns, power_W, temperature_C, recorder.rows, trouble[:500], self.lost))
+        temperature_C, context = recorder.temperature_C(now_ns), recorder.context(now_ns)
+        self._say(StatusLine(now_ns, power_W, temperature_C, context, recorder.rows, trouble[:500], self.lost))
 
     def _say(self, line: StatusLine) -> None:
         """One status line, whole or not at all: a pipe takes up to PIPE_BUF bytes in one piece."""

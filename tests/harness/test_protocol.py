@@ -204,14 +204,11 @@ def test_an_empty_factor_is_refused(problems):
 @pytest.mark.parametrize(
     ("text", "key"),
     [
-        ("[gates]\nload_pct = 5", "gates.load_pct"),
-        ("[judge]", "judge"),
         ("[engine]\nname = 'slurm'", "engine.name"),
         ("[night]\nstarts_at = '22:00'", "night.starts_at"),
         ("[night]\nends_at = '07:30'", "night.ends_at"),
         ("[night]\nstop_after_s = 3600", "night.stop_after_s"),
         ("[night]\nnotify = ['x']", "night.notify"),
-        ("[sensors.hwmon]", "sensors.hwmon"),
     ],
 )
 def test_what_comes_later_is_refused_by_name_as_not_available_yet(problems, text, key):

@@ -5,7 +5,9 @@ from dataclasses import replace
 import pytest
 
 from harness.coverage import judge_measurement
-from harness.record import Channel, ClockPair, Kind, Phase, Quality, RunRecord, SamplerCost, Status, Validity
+from harness.protocol_gates import VerdictRule
+from harness.record import Channel, Kind, Phase, Quality, RunRecord, SamplerCost, Status, Validity
+from harness.verdicts import Rules
 
 S = 1_000_000_000
 TRACE = Channel("gpu0.power_W", "W", Kind.MEAN, "gpu0", Quality.MEASURED, "ring buffer", 0.02)
@@ -40,6 +42,8 @@ GOOD = {
     "window_gap_s": 0.03,
     "window_first": 1.0,
     "window_last": 1.0,
+    "window_mean": 100.0,
+    "run_mean": None,
 }
 
 
@@ -101,7 +105,43 @@ def test_a_channel_without_a_reading_is_told(channel, level):
 
 
 def test_a_window_of_few_readings_is_mostly_edge():
-    assert {"few_readings": ("warning", 2)} == found([TRACE], [{**GOOD, "window_n": 2}])
+    assert {"short_window": ("warning", 2)} == found([TRACE], [{**GOOD, "window_n": 2}])
+
+
+@pytest.mark.parametrize(
+    ("channel", "window_s", "verdicts"),
+    [
+        (TRACE, 0.4, {}),
+        (TRACE, 0.3, {"short_window": ("warning", pytest.approx(15.0))}),
+        (LONE_COUNTER, 3.0, {"short_window": ("warning", pytest.approx(15.0))}),
+        (replace(TRACE, refresh_seen_s=1.0), 15.0, {"short_window": ("warning", pytest.approx(15.0))}),
+        (replace(TRACE, refresh_seen_s=1.0, quality=Quality.MODELLED), 15.0, {}),
+        (TEMPERATURE, 3.0, {}),
+    ],
+)
+def test_a_window_shorter_than_twenty_refreshes_of_its_sensor_is_told(channel, window_s, verdicts):
+    short = replace(RECORD, window=Phase("train", 20 * S, round((20 + window_s) * S)))
+    assert verdicts == found([channel], [GOOD], short)
+
+
+def test_how_long_a_window_should_be_is_said():
+    short = replace(RECORD, window=Phase("train", 20 * S, 21 * S))
+    samples = {"rows": 1, "torn_B": 0, "unread_lines": 0, "channels": {LONE_COUNTER.name: GOOD}}
+    (verdict,) = judge_measurement(
+        replace(short, channels=(LONE_COUNTER,)), samples=samples, unfinished=(), lost="", clocks=(),
+        expected_channels=(),
+    )  # fmt: skip
+    expected = "the window of 1 s holds few refreshes of package-0.energy_J: 4 s would hold 20"
+    assert expected == verdict.evidence
+
+
+def test_the_windows_of_a_rehearsal_are_short_on_purpose():
+    assert {} == found([TRACE], [{**GOOD, "window_n": 2}], replace(RECORD, rehearsal=True))
+
+
+def test_a_counter_of_one_source_is_no_anchor_for_the_trace_of_another():
+    meter = replace(TRACE, name="meter/gpu0.power_W", origin="meter")
+    assert {"gap": ("invalid", 5.0)} == found([meter, COUNTER], [GOOD, {**GOOD, "window_gap_s": 5.0}])
 
 
 def test_a_counter_that_goes_back_spoils_the_run():
@@ -145,52 +185,40 @@ def test_a_sampler_that_did_not_keep_its_time_is_told(late, verdicts):
     assert verdicts == found([TRACE], [GOOD], replace(RECORD, sampler=cost))
 
 
-def clocks(step_ns=0, sleep_ns=0):
-    return [
-        ClockPair(n * S, n * S + (step_ns if n > 50 else 0), n * S + (sleep_ns if n > 50 else 0)) for n in range(100)
-    ]
-
-
-def test_a_machine_that_slept_spoils_the_run():
-    assert {"suspended": ("invalid", 60.0)} == found([TRACE], [GOOD], clocks=clocks(sleep_ns=60 * S))
-
-
-def test_a_machine_that_slept_before_the_launch_does_not():
-    later = replace(RECORD, launched_ns=60 * S)
-    assert {} == found([TRACE], [GOOD], later, clocks=clocks(sleep_ns=60 * S))
-
-
-def test_a_step_of_the_wall_clock_is_information():
-    assert {"clock_step": ("information", 2.0)} == found([TRACE], [GOOD], clocks=clocks(step_ns=2 * S))
-
-
-@pytest.mark.parametrize(
-    ("name", "verdict"),
-    [
-        ("gpu0.throttle_power_s", {"power_cap": ("information", 0.5)}),
-        ("gpu0.throttle_thermal_s", {"thermal_throttling": ("warning", 0.5)}),
-    ],
-)
-def test_a_clock_that_was_held_down_is_told(name, verdict):
-    throttle = Channel(name, "s", Kind.COUNTER, "gpu0", Quality.MEASURED, "NVML", 1.0)
-    assert verdict == found([throttle], [{**GOOD, "window_first": 3.0, "window_last": 33.0}])
-
-
-@pytest.mark.parametrize(
-    ("start", "most", "verdicts"),
-    [
-        (0.0, 0.0, {}),
-        (1.0, 1.0, {"foreign_load": ("warning", 1.0)}),
-        (1.0, 2.0, {"foreign_load": ("invalid", 2.0)}),
-        (None, 1.0, {"foreign_load": ("invalid", 1.0)}),
-    ],
-)
-def test_a_foreign_process_that_comes_meanwhile_spoils_the_run(start, most, verdicts):
-    foreign = Channel("gpu0.foreign_processes", "", Kind.GAUGE, "gpu0", Quality.MEASURED, "NVML", 1.0)
-    assert verdicts == found([foreign], [{**GOOD, "start": start, "window_maximum": most}])
+def test_another_instrument_that_did_not_keep_its_time_is_told_too():
+    cost = {"cpu_s": 1.0, "wall_s": 100.0, "ticks": 100, "late_ticks": 10}
+    late = replace(RECORD, instruments={"codecarbon": {"cost": cost}, "energibridge": {"cost": None}})
+    assert {"late_ticks": ("warning", 0.1)} == found([TRACE], [GOOD], late)
 
 
 def test_damaged_samples_are_told():
     samples = {"rows": 1, "torn_B": 7, "unread_lines": 2, "channels": {TRACE.name: GOOD}}
     verdicts = {"unread_samples": ("warning", 2), "torn_samples": ("information", 7)}
     assert verdicts == found([TRACE], [GOOD], samples=samples)
+
+
+def ruled(**moved):
+    return Rules({name: VerdictRule(**rule) for name, rule in moved.items()})
+
+
+@pytest.mark.parametrize(
+    ("rules", "verdicts"),
+    [
+        (ruled(gap={"level": "warning"}), {"gap": ("warning", 5.0)}),
+        (ruled(gap={"limit": 6.0}), {}),
+        (ruled(gap={"limit": 0.5, "level": "information"}), {"gap": ("information", 5.0)}),
+    ],
+)
+def test_a_protocol_moves_level_and_limit(rules, verdicts):
+    assert verdicts == found([TRACE], [{**GOOD, "window_gap_s": 5.0}], rules=rules)
+
+
+def test_a_milder_case_is_never_made_graver():
+    rules = ruled(gap={"level": "invalid"}, no_readings={"level": "invalid"})
+    assert {"gap": ("warning", 50.0)} == found([TEMPERATURE], [{**GOOD, "window_gap_s": 50.0}], rules=rules)
+    assert {"no_readings": ("warning", None)} == found([TEMPERATURE], [None], rules=rules)
+
+
+def test_a_milder_case_is_made_milder_still():
+    rules = ruled(gap={"level": "information"})
+    assert {"gap": ("information", 50.0)} == found([TEMPERATURE], [{**GOOD, "window_gap_s": 50.0}], rules=rules)

@@ -4,12 +4,12 @@ from dataclasses import replace
 
 import pytest
 
-from harness.gates import Decision
-from harness.judge import Evidence, judge, status_of, validity_of
-from harness.keeping import Ending
+from harness.judge import Evidence, judge, named_metrics, validity_of
 from harness.marks import Marks
-from harness.protocol_model import Cooldown
-from harness.record import Cause, Level, Phase, RunRecord, Status, Validity, Verdict
+from harness.protocol_gates import VerdictRule
+from harness.protocol_model import Analysis, Cooldown, EquivalenceAim
+from harness.record import Cause, GateWait, Level, Phase, RunRecord, Status, Validity, Verdict
+from harness.verdicts import KINDS, Rules
 
 S = 1_000_000_000
 RECORD = RunRecord(
@@ -46,55 +46,6 @@ def found(record=RECORD, **evidence):
 def test_a_good_run_has_no_verdict():
     phases = epochs(loss=[0.5, 0.4, 0.3], val_accuracy=[0.5, 0.6, 0.7])
     assert {} == found(replace(RECORD, metrics={"accuracy": 0.7, "classes": 10}, phases=phases))
-
-
-@pytest.mark.parametrize(
-    "words",
-    [
-        "torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2.00 GiB",
-        "RuntimeError: CUDA error: out of memory",
-        "RuntimeError: cuDNN error: CUDNN_STATUS_ALLOC_FAILED",
-        "RuntimeError: [enforce fail at alloc_cpu.cpp:118] DefaultCPUAllocator: can't allocate memory",
-        "tensorflow.python.framework.errors_impl.ResourceExhaustedError: OOM when allocating tensor",
-        "jaxlib.xla_extension.XlaRuntimeError: RESOURCE_EXHAUSTED: Out of memory while trying to allocate",
-        "numpy._core._exceptions._ArrayMemoryError: Unable to allocate 7.45 GiB",
-        "MemoryError",
-        "terminate called after throwing an instance of 'std::bad_alloc'",
-        "OSError: [Errno 12] Cannot allocate memory",
-    ],
-)
-def test_out_of_memory_is_said_by_every_framework_in_its_own_words(words):
-    status, reason = status_of(Ending("exited", exit_code=1), f"Traceback\n{words}\n")
-    assert Status.OUT_OF_MEMORY == status
-    assert reason.startswith("out of memory (exit code 1)")
-
-
-@pytest.mark.parametrize(
-    ("ending", "stderr", "status", "reason"),
-    [
-        (Ending("exited", exit_code=0), "CUDA out of memory, retried smaller", "completed", ""),
-        (
-            Ending("exited", exit_code=1),
-            "you may run out of memory",
-            "failed",
-            "exit code 1: you may run out of memory",
-        ),
-        (Ending("exited", exit_code=1), "", "failed", "exit code 1: it left no message"),
-        (Ending("exited", signal=9), "", "killed", "killed (signal 9), out of memory not excluded"),
-        (Ending("exited", exit_code=137), "", "killed", "killed (exit code 137), out of memory not excluded"),
-        (Ending("exited", signal=6), "", "killed", "killed by signal 6"),
-        (
-            Ending("exited", signal=9, oom_kills={"machine": 0, "group": 1}),
-            "",
-            "out_of_memory",
-            "out of memory (signal 9): the kernel's oom_kill counter, group +1",
-        ),
-        (Ending("timed_out", signal=15), "", "timed_out", "it was ended at its time limit"),
-        (Ending("not_launched", launch_error="OSError: x"), "", "failed", "it could not be started: OSError: x"),
-    ],
-)
-def test_how_a_run_ended_is_told_apart(ending, stderr, status, reason):
-    assert (status, reason) == status_of(ending, stderr)
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), "NaN", "-Infinity"])
@@ -150,25 +101,84 @@ COOLDOWN = Cooldown(until="temperature", band_C=3.0, maximum_s=900.0)
 
 
 @pytest.mark.parametrize(
-    ("start_C", "why", "words"),
+    ("start_C", "outcome", "words"),
     [
         (
             {"gpu0": 50.0},
-            "budget",
+            "over_budget",
             "gpu0 started hotter than in block 1 (40 C); the cool-down's budget of 900 s was over",
         ),
-        ({"gpu0": 30.0}, "cool", "gpu0 started colder than in block 1 (40 C)"),
-        ({}, "no reading", "no temperature of gpu0 was read"),
+        ({"gpu0": 50.0}, "open", "gpu0 started hotter than in block 1 (40 C)"),
+        ({"gpu0": 30.0}, "open", "gpu0 started colder than in block 1 (40 C)"),
+        ({}, "unknown", "no temperature of gpu0 was read"),
     ],
 )
-def test_a_start_outside_the_band_is_recorded_as_a_warning(start_C, why, words):
+def test_a_start_outside_the_band_is_recorded_as_a_warning(start_C, outcome, words):
     verdict = found(
-        replace(RECORD, start_temperature_C=start_C),
+        replace(RECORD, start_temperature_C=start_C, gates=(GateWait("temperature", outcome),)),
         cooldown=COOLDOWN,
-        decision=Decision(start=True, why=why),
         temperature_target={"gpu0": 40.0},
     )["start_temperature"]
     assert (words, Level.WARNING, Cause.MEASUREMENT) == (verdict.evidence, verdict.level, verdict.cause)
+
+
+def test_a_run_that_was_not_launched_did_not_start_too_hot():
+    hot = replace(RECORD, start_temperature_C={"gpu0": 50.0}, launched_ns=None, window=None)
+    assert {} == found(hot, cooldown=COOLDOWN, temperature_target={"gpu0": 40.0})
+
+
+@pytest.mark.parametrize(
+    ("series", "names"),
+    [([2.0, 1.0, 21.0], {"exploding_loss"}), ([2.0, 900.0, 19.0], set()), ([2.0], set()), ([-2.0, 50.0], set())],
+)
+def test_a_loss_that_ends_far_above_its_beginning_is_told(series, names):
+    assert names == set(found(replace(RECORD, phases=epochs(val_loss=series))))
+
+
+def test_a_loss_that_is_no_number_any_more_is_told_by_that_alone():
+    assert {"not_finite"} == set(found(replace(RECORD, phases=epochs(loss=[2.0, float("inf")]))))
+
+
+def test_a_result_that_the_analysis_names_and_the_workload_does_not_report_is_told():
+    reported = replace(RECORD, metrics={"top1": 0.9})
+    verdict = found(reported, named_metrics=("f1", "top1"))["metric_missing"]
+    assert (Cause.OUTCOME, Level.WARNING, 1) == (verdict.cause, verdict.level, verdict.figure)
+    assert "the analysis asks for f1; the workload reported top1" == verdict.evidence
+    assert {} == found(reported, named_metrics=("top1",))
+
+
+def test_of_a_workload_that_did_not_complete_no_result_is_missed():
+    assert {"failed"} == set(found(replace(RECORD, status=Status.FAILED), named_metrics=("f1",)))
+
+
+@pytest.mark.parametrize(
+    ("analysis", "named"),
+    [
+        (Analysis(), ()),
+        (Analysis(metric="net_energy"), ()),
+        (Analysis(metric="f1", equivalence=EquivalenceAim(metric="top1", margin=0.1)), ("f1", "top1")),
+        (Analysis(metric="top1", equivalence=EquivalenceAim(metric="top1", margin=0.1)), ("top1",)),
+    ],
+)
+def test_the_results_that_an_analysis_cannot_do_without(analysis, named):
+    assert named == named_metrics(analysis)
+
+
+def ruled(**moved):
+    return Rules({name: VerdictRule(**rule) for name, rule in moved.items()})
+
+
+def test_a_protocol_moves_a_verdict_s_level_and_its_limit():
+    record = replace(RECORD, metrics={"accuracy": 0.2, "classes": 10})
+    assert {} == found(record)
+    moved = found(record, rules=ruled(chance_level={"limit": 3.0, "level": "information"}))["chance_level"]
+    assert (Level.INFORMATION, pytest.approx(0.3)) == (moved.level, moved.limit)
+
+
+def test_every_verdict_has_a_cause_a_level_and_a_meaning():
+    assert all(kind.meaning for kind in KINDS.values())
+    assert {Cause.MEASUREMENT, Cause.OUTCOME} == {kind.cause for kind in KINDS.values()}
+    assert not any(kind.level is Level.INVALID for kind in KINDS.values() if kind.cause is Cause.OUTCOME)
 
 
 def verdict(cause, level):

@@ -19,9 +19,11 @@ from harness.errors import RunFault, SensorMissing
 from harness.events import RunSettled, RunStarted, StageStarted, Tick, Trouble
 from harness.instruments import own
 from harness.process_tree import processes as all_processes
-from harness.protocol_model import Cooldown, Hook
+from harness.protocol_gates import Gates, LoadLimit, SettingsLimit, VerdictRule, Waiting
+from harness.protocol_model import Cooldown, Hook, Reheat
 from harness.record import RunName, RunRecord, read_json
 from harness.run import execute, set_aside
+from harness.verdicts import Rules
 
 TRAIN = """
 mark(mark="begin", phase="train")
@@ -34,7 +36,7 @@ HANG = "mark(mark='begin', phase='train'); time.sleep(600)"
 
 def verdicts(record):
     """Names and levels, but for the one that only says that a workload was as short as those of these tests."""
-    return {verdict.name: verdict.level.value for verdict in record.verdicts if verdict.name != "few_readings"}
+    return {verdict.name: verdict.level.value for verdict in record.verdicts if verdict.name != "short_window"}
 
 
 def stages(record):
@@ -173,16 +175,144 @@ def test_a_run_starts_when_it_is_cool_again(order, settle):
     assert {} == verdicts(record)
 
 
-def test_a_cool_down_out_of_budget_goes_on_with_a_warning(order, settle):
-    wish = order(
-        sensors={"fake": {"temperatures_C": [50.0]}},
-        cooldown=Cooldown(until="temperature", band_C=3.0, maximum_s=0.2),
-        temperature_target={"gpu0": 40.0},
-    )
+HOT = {
+    "sensors": {"fake": {"temperatures_C": [50.0]}},
+    "cooldown": Cooldown(until="temperature", band_C=3.0, maximum_s=0.2),
+    "temperature_target": {"gpu0": 40.0},
+}
+
+
+def test_a_temperature_that_does_not_come_back_refuses_the_run(order, settle, tmp_path):
+    wish = order(**HOT, baseline_s=60.0, cleanup=Hook(command=("touch", str(tmp_path / "clean"))))
     record = settle(wish).record
+    assert ("refused", "invalid", {"refused": "invalid"}) == (record.status, record.validity, verdicts(record))
+    assert record.launched_ns is None
+    assert record.reason.startswith("gate temperature: gpu0 is at 50 °C, above 40 + 3 °C, for ")
+    assert "cooldown.band_C" in record.hint
+    (gate,) = record.gates
+    assert ("temperature", "refused", 50.0, 43.0, "C") == (
+        gate.name, gate.outcome, gate.figure, gate.limit, gate.unit,
+    )  # fmt: skip
+    assert gate.waited_s >= gate.budget_s
+    assert (tmp_path / "clean").exists()
+
+
+def test_a_protocol_may_let_it_start_all_the_same_with_a_warning(order, settle):
+    lenient = HOT["cooldown"].model_copy(update={"over_budget": "start"})
+    record = settle(order(**{**HOT, "cooldown": lenient})).record
     assert ("completed", "valid", {"start_temperature": "warning"}) == (
         record.status, record.validity, verdicts(record),
     )  # fmt: skip
+    assert ["over_budget"] == [gate.outcome for gate in record.gates]
+
+
+COLD = Cooldown(until="temperature", band_C=3.0, maximum_s=60.0, reheat=Reheat(command=("sleep", "60"), maximum_s=60.0))
+
+
+def test_a_machine_that_is_too_cold_is_heated_until_it_is_not(order, settle, tmp_path):
+    heater = Reheat(command=("sh", "-c", f"touch {tmp_path}/hot; sleep 60"), maximum_s=60.0)
+    wish = order(
+        sensors={"fake": {"temperatures_C": [30.0], "heater": f"{tmp_path}/hot"}},
+        cooldown=COLD.model_copy(update={"reheat": heater}),
+        temperature_target={"gpu0": 40.0},
+    )
+    record = settle(wish).record
+    assert ("completed", {}) == (record.status, verdicts(record))
+    assert ["cooldown", "gates", "reheat", "workload"] == stages(record)
+    assert {"gpu0": 41.0} == record.start_temperature_C
+
+
+def test_a_machine_that_stays_cold_starts_and_says_so(order, settle):
+    short = COLD.model_copy(update={"reheat": Reheat(command=("sleep", "60"), maximum_s=0.2)})
+    wish = order(sensors={"fake": {"temperatures_C": [30.0]}}, cooldown=short, temperature_target={"gpu0": 40.0})
+    record = settle(wish).record
+    assert ("completed", {"start_temperature": "warning"}) == (record.status, verdicts(record))
+
+
+def test_a_stop_ends_what_heats(order, stop):
+    wish = order(sensors={"fake": {"temperatures_C": [30.0]}}, cooldown=COLD, temperature_target={"gpu0": 40.0})
+    last = during(wish, stop, (folder_of(wish) / "reheat.log").exists, stop.request)
+    assert ("interrupted", None) == (last.record.status, last.record.launched_ns)
+
+
+ALONE = Gates(load=LoadLimit(cores=1000.0), swap=None, disk=None)
+
+
+def test_every_gate_that_is_asked_is_recorded_with_what_it_saw(order, settle):
+    context = {"gpu0.foreign_processes": 0.0, "gpu0.power_limit_W": 700.0}
+    record = settle(order(sensors={"fake": {"context": context}}, gates=ALONE)).record
+    assert ["gates", "workload"] == stages(record)
+    assert {"load": "open", "gpu": "open", "battery": "open", "settings": "open"} == {
+        gate.name: gate.outcome for gate in record.gates
+    }
+    assert 700.0 == record.settings["gpu0.power_limit_W"]
+    assert record == RunRecord.from_json(json.loads(json.dumps(record.to_json())))
+
+
+def test_somebody_else_s_process_on_the_card_refuses_the_run(order, settle):
+    gates = ALONE.model_copy(update={"gpu": Waiting(budget_s=0.1)})
+    record = settle(order(sensors={"fake": {"context": {"gpu0.foreign_processes": 2.0}}}, gates=gates)).record
+    assert ("refused", None) == (record.status, record.launched_ns)
+    assert "gate gpu: processes that are not nightwatt's: 2 on gpu0" in record.reason
+    assert "nvidia-smi" in record.hint
+
+
+def test_a_power_limit_that_was_changed_refuses_the_run(order, settle):
+    gates = ALONE.model_copy(update={"settings": SettingsLimit(budget_s=0.1)})
+    wish = order(
+        sensors={"fake": {"context": {"gpu0.power_limit_W": 500.0}}},
+        gates=gates,
+        first_settings={"gpu0.power_limit_W": 700.0},
+    )
+    record = settle(wish).record
+    assert "refused" == record.status
+    assert "gate settings: gpu0.power_limit_W was 700, is 500" in record.reason
+
+
+def test_while_a_gate_is_closed_the_display_says_what_is_waited_for(order, stop, monkeypatch):
+    monkeypatch.setattr("harness.watch.TICK_S", 0.05)
+    monkeypatch.setattr("harness.waits.TOLD_AFTER_S", 0.1)
+    gates = ALONE.model_copy(update={"gpu": Waiting(budget_s=0.5)})
+    events = list(execute(order(sensors={"fake": {"context": {"gpu0.foreign_processes": 1.0}}}, gates=gates), stop))
+    why = "processes that are not nightwatt's: 1 on gpu0"
+    assert why in {event.phase for event in events if isinstance(event, Tick) and event.stage == "gates"}
+    assert [f"waiting to start: {why}"] == [event.what for event in events if isinstance(event, Trouble)]
+
+
+def test_a_stop_ends_the_wait_for_a_gate(order, stop):
+    wish = order(sensors={"fake": {"context": {"gpu0.foreign_processes": 1.0}}}, gates=ALONE)
+    last = during(wish, stop, (folder_of(wish) / "sampler.json").exists, stop.request)
+    assert ("interrupted", None) == (last.record.status, last.record.launched_ns)
+
+
+def test_the_gap_between_two_windows_is_recorded(order, settle, python):
+    end_ns = time.monotonic_ns()
+    record = settle(order(python(TRAIN), window="train", previous_window_end_ns=end_ns)).record
+    assert (record.window.begin_ns - end_ns) / 1e9 == record.window_gap_s
+    assert settle(order(name=RunName(1, 2, 2, "small"))).record.window_gap_s is None
+
+
+def test_what_an_attempt_left_as_its_last_words_is_kept_with_a_hint(order, settle, python):
+    record = settle(order(python("import no_such_framework"))).record
+    assert "exit code 1: ModuleNotFoundError: No module named 'no_such_framework'" == record.reason
+    assert "ModuleNotFoundError: No module named 'no_such_framework'" == record.last_lines[-1]
+    assert record.hint.startswith("no_such_framework is not installed for ")
+    assert "nightwatt's own" in record.hint
+
+
+def test_a_workload_without_last_words_on_its_standard_error_keeps_those_of_its_output(order, settle, python):
+    assert ("all is lost",) == settle(order(python("print('all is lost'); sys.exit(3)"))).record.last_lines
+
+
+def test_a_workload_that_completed_has_no_last_words(order, settle, python):
+    record = settle(order(python("print('well', file=sys.stderr)"))).record
+    assert ((), "") == (record.last_lines, record.hint)
+
+
+def test_rules_of_the_protocol_reach_the_judge(order, settle, python):
+    rules = Rules({"not_finite": VerdictRule(level="information")})
+    record = settle(order(python("mark(mark='result', loss=float('nan'))"), rules=rules)).record
+    assert {"not_finite": "information"} == verdicts(record)
 
 
 def test_the_display_gets_phase_power_and_temperature(order, stop, python, monkeypatch):
@@ -451,7 +581,7 @@ def test_a_hook_that_fails_refuses_the_run_and_the_cleanup_is_done_all_the_same(
     last = settle(wish)
     assert ["prepare", "cleanup"] == stages(last.record)
     assert ("refused", "invalid") == (last.record.status, last.record.validity)
-    assert "prepare hook: ended with exit code 4, signal None. no such limit" == last.record.reason
+    assert "prepare hook: ended with exit code 4. no such limit" == last.record.reason
     assert last.record.launched_ns is None
     assert (tmp_path / "clean").exists()
     assert "no such limit\n" == (last.path / "prepare.log").read_text()

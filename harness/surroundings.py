@@ -1,0 +1,180 @@
+"""What went on around a workload: clocks, heat, other people's load, and powers that no device can draw. Pure.
+
+Part of the judge; ``harness.coverage`` looks at the readings themselves.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from harness.clocks import largest_step_s, suspended_s
+from harness.record import Channel, ClockPair, Kind, Level, RunRecord, Verdict
+from harness.verdicts import Rules
+
+LIMIT_MARGIN = 1.2
+"""A card may exceed its enforced limit for moments, never by a fifth in the mean over a window."""
+CLASS_LIMIT_W: Mapping[str, float] = {
+    "gpu": 2000.0, "package": 1500.0, "core": 1500.0, "uncore": 1500.0, "dram": 1000.0, "module": 4000.0,
+    "psys": 20_000.0, "system": 20_000.0, "wall": 20_000.0,
+}  # fmt: skip
+"""What no device of a class draws: well above the largest of today (accelerators 1.4 kW, processors 0.5 kW, an
+eight-GPU server 14 kW), well below what milliwatts or milliseconds taken for units make of any of them."""
+OTHER_LIMIT_W = 20_000.0
+SHORTEST_LOAD_S = 5.0
+"""Over less than this, load that is read once a second tells nothing of others."""
+HARDWARE_BITS = 0x8 | 0x80
+"""Clocks event reasons (nvml.h): HW slowdown (heat or supply, by the board itself), power brake."""
+THERMAL_BITS = 0x20 | 0x40
+"""Software and hardware thermal slowdown."""
+
+
+def judge_surroundings(
+    record: RunRecord,
+    samples: Mapping[str, Any] | None,
+    clocks: Sequence[ClockPair],
+    rules: Rules,
+    cpus: int | None = None,
+) -> Iterator[Verdict]:
+    """Every verdict on what went on around a workload; ``cpus``: of the machine, None where that is not known."""
+    yield from _clock(record, clocks, rules)
+    if samples is None:
+        return
+    present = samples["channels"]
+    yield from _counters(samples.get("counter_ratios", {}), rules)
+    if record.window is not None:
+        yield from _impossible(record, present, rules)
+        yield from _throttled(record, present, rules)
+        yield from _foreign_processes(record, present, rules)
+        yield from _foreign_load(record, present, rules, cpus)
+
+
+def _clock(record: RunRecord, clocks: Sequence[ClockPair], rules: Rules) -> Iterator[Verdict]:
+    if record.launched_ns is not None and record.exited_ns is not None:
+        slept_s, limit_s = suspended_s(clocks, record.launched_ns, record.exited_ns), rules.limit("suspended")
+        if slept_s > limit_s:
+            yield rules.verdict("suspended", slept_s, limit_s, "the machine was suspended while the workload ran")
+    step_s, limit_s = largest_step_s(clocks), rules.limit("clock_step")
+    if step_s > limit_s:
+        evidence = "the wall clock was stepped; readings are on the monotonic clock and not touched by it"
+        yield rules.verdict("clock_step", step_s, limit_s, evidence)
+
+
+def _counters(ratios: Mapping[str, float], rules: Rules) -> Iterator[Verdict]:
+    """Counter against trace over the whole run: one sensor's two accounts of the same energy."""
+    limit = rules.limit("counter_ratio")
+    for name, ratio in ratios.items():
+        if abs(ratio - 1) > limit:
+            evidence = f"{name} tells {100 * (ratio - 1):+.2f} % of what the trace beside it tells over the run"
+            yield rules.verdict("counter_ratio", ratio - 1, limit, evidence)
+
+
+def _impossible(record: RunRecord, present: Mapping[str, Any], rules: Rules) -> Iterator[Verdict]:
+    """A mean power over the window that the device cannot draw: joules, watts or seconds of the wrong unit."""
+    assert record.window is not None
+    for channel in record.channels:
+        tally = present.get(channel.name)
+        mean_W = None if tally is None else _mean_W(channel, tally, record.window.duration_s)
+        if mean_W is None:
+            continue
+        limit_W, whose = _most_W(channel, record.channels, present)
+        limit_W = rules.limit("impossible_power", limit_W)
+        if not 0.0 <= mean_W <= limit_W:
+            evidence = f"{channel.name}: mean over the window; {whose}" if mean_W > 0 else f"{channel.name}: below zero"
+            evidence += ": is its unit what its name says?"
+            yield rules.verdict("impossible_power", mean_W, limit_W if mean_W > 0 else 0.0, evidence)
+
+
+def _mean_W(channel: Channel, tally: Mapping[str, Any], window_s: float) -> float | None:
+    if channel.tells_power:
+        mean_W: float | None = tally["window_mean"]
+        return mean_W
+    if channel.tells_energy and channel.kind is Kind.COUNTER and tally["window_first"] is not None and window_s > 0:
+        if tally["falls"]:
+            return None  # said by itself
+        return float(tally["window_last"] - tally["window_first"]) / window_s
+    return None
+
+
+def _most_W(channel: Channel, channels: Sequence[Channel], present: Mapping[str, Any]) -> tuple[float, str]:
+    """What a channel's device can draw, and whence that is known."""
+    for other in channels:
+        if other.domain == channel.domain and other.quantity == "power_limit_W" and other.name in present:
+            enforced_W = present[other.name]["maximum"]
+            if enforced_W:
+                return LIMIT_MARGIN * enforced_W, f"its enforced limit is {enforced_W:g} W"
+    kind = re.match(r"[a-z]*", channel.domain)
+    limit_W = CLASS_LIMIT_W.get(kind[0] if kind else "", OTHER_LIMIT_W)
+    return limit_W, f"no device of its class draws {limit_W:g} W"
+
+
+def _throttled(record: RunRecord, present: Mapping[str, Any], rules: Rules) -> Iterator[Verdict]:
+    """Clocks held down while the window lasted: by the device's counters, else by its reasons each second."""
+    assert record.window is not None
+    window_s = record.window.duration_s
+    for channel in record.channels:
+        tally = present.get(channel.name)
+        if tally is None:
+            continue
+        counted = _COUNTED.get(channel.quantity)
+        if counted and tally["window_first"] is not None and window_s > 0:
+            share = (tally["window_last"] - tally["window_first"]) / window_s
+            yield from _held_down(counted, share, channel.domain, rules)
+        if channel.quantity == "throttle_reasons" and tally["window_n"]:
+            thermal_counter = any(
+                (other.domain, other.quantity) == (channel.domain, "throttle_thermal_s") for other in record.channels
+            )
+            bits = tally["window_bits"]
+            yield from _held_down("hardware_slowdown", _share(bits, HARDWARE_BITS, tally), channel.domain, rules)
+            if not thermal_counter:
+                yield from _held_down("thermal_throttling", _share(bits, THERMAL_BITS, tally), channel.domain, rules)
+
+
+_COUNTED = {"throttle_power_s": "power_cap", "throttle_thermal_s": "thermal_throttling"}
+
+
+def _share(bits: Mapping[str, int], mask: int, tally: Mapping[str, Any]) -> float:
+    """The largest share of readings that have one of the bits of ``mask``; ``bits``: value of a bit -> readings."""
+    return max((count for bit, count in bits.items() if int(bit) & mask), default=0) / float(tally["window_n"])
+
+
+def _held_down(name: str, share: float, domain: str, rules: Rules) -> Iterator[Verdict]:
+    limit = rules.limit(name)
+    if share > limit:
+        yield rules.verdict(name, share, limit, f"{domain}: share of the window with its clock held down")
+
+
+def _foreign_processes(record: RunRecord, present: Mapping[str, Any], rules: Rules) -> Iterator[Verdict]:
+    """Others' processes on a card: one that came meanwhile spoils the run, one that stays burdens all runs alike."""
+    limit = rules.limit("foreign_processes")
+    for channel in record.channels:
+        tally = present.get(channel.name)
+        if channel.quantity != "foreign_processes" or tally is None or (tally["window_maximum"] or 0) <= limit:
+            continue
+        came = tally["window_maximum"] > (tally["start"] or 0)
+        level, when = (Level.INVALID, "came in the window") if came else (Level.WARNING, "were there all along")
+        evidence = f"processes on {channel.domain} that are not nightwatt's {when}"
+        yield rules.verdict("foreign_processes", tally["window_maximum"], limit, evidence, level=level)
+
+
+def _foreign_load(record: RunRecord, present: Mapping[str, Any], rules: Rules, cpus: int | None) -> Iterator[Verdict]:
+    """The processors' load over the run less what the workload and the instruments used, as cores."""
+    if cpus is None or record.launched_ns is None or record.exited_ns is None or "user_s" not in record.resources:
+        return
+    run_s = (record.exited_ns - record.launched_ns) / 1e9
+    if run_s < SHORTEST_LOAD_S:
+        return
+    own_s = record.resources["user_s"] + record.resources.get("system_s", 0.0)
+    costs = [(record.sampler.cpu_s, record.sampler.wall_s)] if record.sampler else []
+    costs += [(cost["cpu_s"], cost["wall_s"]) for item in record.instruments.values() if (cost := item.get("cost"))]
+    own = own_s / run_s + sum(cpu_s / wall_s for cpu_s, wall_s in costs if wall_s)
+    limit = rules.limit("foreign_load")
+    for channel in record.channels:
+        tally = present.get(channel.name)
+        if (channel.domain, channel.quantity) != ("cpu", "load_pct") or tally is None or tally["run_mean"] is None:
+            continue
+        foreign = tally["run_mean"] / 100 * cpus - own
+        if foreign > limit:
+            evidence = f"of {tally['run_mean'] / 100 * cpus:.2f} busy cores, {own:.2f} were the run's own"
+            yield rules.verdict("foreign_load", foreign, limit, evidence)
