@@ -5,7 +5,7 @@ The program looks for these by itself; none of them changes a number.
 
 from __future__ import annotations
 
-from analysis.cautions import comparison, measurement
+from analysis.cautions import comparison, measurement, meters
 from analysis.cautions.evidence import Evidence
 from analysis.findings import Caution
 
@@ -25,6 +25,7 @@ def cautions(seen: Evidence) -> list[Caution]:
         comparison.order,
         measurement.window,
         measurement.instruments,
+        meters.meters,
         comparison.accuracy,
         measurement.verdicts,
     )

@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields, replace
 import pandas as pd
 
 from analysis.listings import answers, evidence
+from analysis.listings import meters as of_meters
 from analysis.listings import night as of_night
 from analysis.load import Night
 from analysis.study import Study
@@ -14,6 +15,7 @@ from analysis.tables import Table
 
 NAMES = (
     *("summary", "comparisons", "effects", "equivalence", "metrics", "exploratory", "drift", "verdicts", "sampler"),
+    "meters",
     *("exclusions", "outlier-rule", "tests", "runs", "machine", "channels", "design", "reproduce"),
 )
 """Every name that a table of a report can have."""
@@ -53,7 +55,11 @@ def sections(night: Night, study: Study, rows: pd.DataFrame) -> Sections:
     listed = Sections(
         results=(answers.summary(found), *(make(found) for make, wanted in optional if wanted)),
         drift=(evidence.drift(found),),
-        quality=(of_night.verdicts(night), of_night.sampler(night)),
+        quality=(
+            of_night.verdicts(night),
+            of_night.sampler(night),
+            *([of_meters.meters(night)] if night.meters.alignments else []),
+        ),
         exclusions=(evidence.exclusions(found), evidence.outlier_rule(found)),
         tests=(evidence.tests(found),),
         runs=(of_night.runs(rows, found, night.protocol.analysis.accuracy),),

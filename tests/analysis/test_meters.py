@@ -296,3 +296,49 @@ def test_the_curve_of_a_meters_domain_is_moved_too(simulate):
         assert item.power_W[0] == pytest.approx(np.median(item.power_W), rel=0.05)
     sums = total(night, measure(night), choice).energy_J
     assert [pytest.approx(sums[item.run]) for item in bins] == [item.energy_J.sum() for item in bins]
+
+
+# -- what a reader is told ---------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def cautions_of():
+    from analysis.study import study
+
+    def told(night):
+        return {item.code: item.message for item in study(night).cautions}
+
+    return told
+
+
+def test_a_reader_sees_how_late_a_meter_is_and_whether_it_agrees_with_itself(simulate, cautions_of):
+    night = add_meter(simulate(blocks=3, origin="nvml", counter=False, cooldown_s=6.0), 0.7)
+    from analysis.listings.meters import meters as listing
+
+    (row,) = listing(night).frame.to_dict("records")
+    assert (POWER, 6, 6, 0, 0, "gpu0.power_W", 0) == tuple(
+        row[key] for key in ("channel", "runs", "own", "night", "none", "reference", "apart")
+    )
+    assert (pytest.approx(0.7, abs=0.1), pytest.approx(1.0, abs=1e-6)) == (row["offset_s"], row["total"])
+    assert {} == {code: text for code, text in cautions_of(night).items() if code.startswith("meter")}
+
+
+def test_a_total_that_does_not_go_with_the_power_is_a_caution(simulate, cautions_of):
+    night = add_meter(simulate(blocks=3, origin="nvml", counter=False, train_s=60.0), 0.7, scale=2.0)
+    text = cautions_of(night)["meter-total"]
+    assert "does not agree with itself in 6 runs" in text
+    total_J, integral_J = (float(text.partition(words)[2].split()[0]) for words in ("grew by ", "power is "))
+    assert 2.0 == pytest.approx(total_J / integral_J, rel=0.01)
+
+
+def test_a_lag_that_nothing_tells_is_a_caution_with_the_reason(simulate, cautions_of):
+    night = add_meter(simulate(blocks=3, origin="nvml", counter=False), 0.7, gain=0.0)
+    text = cautions_of(night)["meter-lag"]
+    assert "is not known in 6 runs" in text
+    assert "no load step of it stands out" in text
+
+
+def test_a_night_without_a_meter_says_nothing_of_meters(simulate, cautions_of):
+    night = load(simulate(blocks=3).path)
+    assert () == night.meters.alignments
+    assert not [code for code in cautions_of(night) if code.startswith("meter")]
