@@ -115,6 +115,44 @@ class Equivalence:
 
 
 @dataclass(frozen=True)
+class Place:
+    """A place whose electricity is counted as CO2."""
+
+    name: str
+    country: str
+    """ISO 3166; empty where the protocol names none."""
+    intensity_g_per_kWh: float | None
+    """CO2-equivalents; None: it is not known, ``source`` says why."""
+    year: int | None
+    """Of the table's intensity."""
+    source: str
+    pue: float
+
+
+@dataclass(frozen=True)
+class Footprint:
+    """CO2-equivalents of one configuration's mean run in one place."""
+
+    configuration: str
+    place: str
+    mean: Estimate
+    """g, with the interval of the mean energy."""
+
+
+@dataclass(frozen=True)
+class Carbon:
+    """Energy as CO2-equivalents, where the protocol asks for it."""
+
+    energy: str
+    """What is counted: "energy of train (gpu0 + package-0)"."""
+    domains: tuple[str, ...]
+    quality: str
+    """measured | modelled"""
+    places: tuple[Place, ...]
+    footprints: tuple[Footprint, ...]
+
+
+@dataclass(frozen=True)
 class Exclusion:
     """One run that is not in the headline, and by which rule. The run itself stays where it is."""
 
@@ -166,6 +204,8 @@ class Findings:
     drift: tuple[Test, ...] = ()
     exclusions: tuple[Exclusion, ...] = ()
     cautions: tuple[Caution, ...] = ()
+    carbon: Carbon | None = None
+    """None: the protocol asks for no CO2."""
     outlier_rule: Mapping[str, Any] = field(default_factory=dict)
     """threshold, ddof, largest z possible at this n, how often clean data are flagged, whether it could fire."""
     headline_all: str = ""

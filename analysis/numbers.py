@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 MISSING = "—"
 
 _STEPS = (("M", 1e6), ("k", 1e3), ("", 1.0), ("m", 1e-3))
-_SCALED_UNITS = ("J", "W")
+_SCALED_UNITS = ("J", "W", "g")
 _SMALLEST_P = 1e-99
 _MOST_DECIMALS = 12
 _LARGEST_COUNT = 1e15
@@ -94,7 +94,7 @@ def percent(fraction: float | None, digits: int = 3) -> str:
 
 
 def scale(values: Iterable[float | None], unit: str) -> tuple[float, str]:
-    """The factor and the unit in which ``values`` (all in ``unit``) are best read: joules and watts go to k, M or m."""
+    """The factor and the unit in which ``values`` (all in ``unit``) are best read: with k, M or m."""
     finite = [abs(value) for value in values if value is not None and math.isfinite(value)]
     largest = max(finite, default=0.0)
     if unit not in _SCALED_UNITS or largest == 0:

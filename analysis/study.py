@@ -22,6 +22,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from analysis.carbon import carbon
+from analysis.carbon import words as carbon_words
 from analysis.cautions import Evidence, cautions
 from analysis.comparisons import NOBODY, Method, Sides, compare, contrasts, split
 from analysis.drift import drift
@@ -99,6 +101,10 @@ def examine(night: Night, plan: Analysis | None = None) -> Study:
     )
     sources = _sources(measured, choice, response)
     design = _design(night, analysis, method, family, changed=changed)
+    emitted = carbon(analysis.carbon, runs, configurations, found[ENERGY], method.level)
+    said = methods(
+        response=response, method=method, analysis=analysis, design=design, sources=sources, groups=described
+    )
     findings = Findings(
         title=night.protocol.title,
         first_line=first_line(
@@ -124,10 +130,9 @@ def examine(night: Night, plan: Analysis | None = None) -> Study:
         drift=tuple(slopes),
         exclusions=assessment.exclusions,
         cautions=tuple(cautions(evidence)),
+        carbon=emitted,
         outlier_rule=assessment.rule,
-        methods=methods(
-            response=response, method=method, analysis=analysis, design=design, sources=sources, groups=described
-        ),
+        methods=f"{said} {carbon_words(emitted)}".strip(),
         design=design,
         reproduce=_reproduce(night),
     )

@@ -38,7 +38,8 @@ def command(
     """Show order, best and worst finish clock, disk, and the smallest effect that the design can see."""
     from harness.forecast import forecast
     from harness.plan import make_plan
-    from harness.protocol import find, parse_overrides, read
+    from harness.protocol import find, parse_overrides
+    from nightwatt.asked import read
 
     file, overrides = find(protocol), parse_overrides(override or [])
     asked = read(file, overrides)

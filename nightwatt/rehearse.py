@@ -25,8 +25,9 @@ def command(
     """Execute a protocol's whole night with fake workloads and a simulated sensor, its times shrunk."""
     from harness.engines.local import Order, begin_night
     from harness.plan import make_plan
-    from harness.protocol import find, parse_overrides, read
+    from harness.protocol import find, parse_overrides
     from harness.rehearsal import rehearse
+    from nightwatt.asked import read
     from nightwatt.watched import watched
 
     file, overrides = find(protocol), parse_overrides(override or [])

@@ -22,7 +22,8 @@ def command(
     """Execute a protocol: warm-up, blocks of measured runs, and the report."""
     from harness.engines.local import Order, begin_night
     from harness.plan import make_plan
-    from harness.protocol import find, parse_overrides, read
+    from harness.protocol import find, parse_overrides
+    from nightwatt.asked import read
     from nightwatt.watched import watched
 
     file, overrides = find(protocol), parse_overrides(override or [])

@@ -22,6 +22,7 @@ VIOLATIONS = {
     "home-of-psutil": ("harness/keeper.py", "import psutil"),
     "home-of-pyarrow": ("analysis/energy.py", "import pyarrow"),
     "home-of-pydantic": ("harness/plan.py", "import pydantic"),
+    "home-of-codecarbon": ("harness/seal.py", "import codecarbon"),
     "home-of-rich": ("harness/night.py", "import rich"),
     "home-of-typer": ("harness/errors.py", "import typer"),
     "home-of-scipy": ("analysis/energy.py", "import scipy.stats"),

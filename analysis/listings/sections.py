@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields, replace
 
 import pandas as pd
 
-from analysis.listings import answers, evidence
+from analysis.listings import answers, carbon, evidence
 from analysis.listings import meters as of_meters
 from analysis.listings import night as of_night
 from analysis.load import Night
@@ -16,7 +16,7 @@ from analysis.tables import Table
 NAMES = (
     *("summary", "comparisons", "effects", "equivalence", "metrics", "exploratory", "drift", "verdicts", "sampler"),
     "meters",
-    *("exclusions", "outlier-rule", "tests", "runs", "machine", "channels", "design", "reproduce"),
+    *("carbon", "places", "exclusions", "outlier-rule", "tests", "runs", "machine", "channels", "design", "reproduce"),
 )
 """Every name that a table of a report can have."""
 _OF_ENERGY = ("results", "drift", "exclusions", "tests", "runs")
@@ -50,6 +50,8 @@ def sections(night: Night, study: Study, rows: pd.DataFrame) -> Sections:
         (answers.effects, bool(found.comparisons)),
         (answers.equivalence, bool(found.equivalences)),
         (answers.metrics, any(group.metrics for group in found.groups)),
+        (carbon.carbon, found.carbon is not None),
+        (carbon.places, found.carbon is not None),
         (answers.exploratory, bool(found.exploratory)),
     )
     listed = Sections(
