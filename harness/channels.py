@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -26,6 +27,10 @@ PLAIN_ORIGINS = ("nvml", "rapl", "machine", "load_model", "simulated")
 def channel_name(origin: str, domain: str, quantity: str) -> str:
     """The name of a channel: "gpu0.power_W" of nvml, "constant/gpu0.power_W" of constant."""
     return f"{domain}.{quantity}" if origin in PLAIN_ORIGINS else f"{origin}/{domain}.{quantity}"
+
+
+DOMAIN_NAME = re.compile(r"[A-Za-z0-9]+([_-][A-Za-z0-9]+)*")
+"""What a domain may be called: it stands in the names of channels, in a CSV and in tables."""
 
 
 class Quality(enum.StrEnum):

@@ -7,10 +7,10 @@ from collections import Counter
 from collections.abc import Iterator
 
 from harness.addresses import parse_address
+from harness.channels import DOMAIN_NAME
 from harness.errors import Problem
 from harness.protocol_model import Meter, Protocol
 
-_DOMAIN = re.compile(r"[A-Za-z0-9]+([_-][A-Za-z0-9]+)*")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _USER = re.compile(r"[!#-9;-\[\]-~]+")
 """Of printable ASCII, without what separates it from other things in a header."""
@@ -40,7 +40,7 @@ def _meter(meter: Meter, key: str) -> Problems:
         yield Problem(f"{key}.url", what, remedy=remedy)
     if meter.url is not None:
         yield from _meter_url(meter, meter.url, key)
-    if not _DOMAIN.fullmatch(meter.domain):
+    if not DOMAIN_NAME.fullmatch(meter.domain):
         remedy = "letters, digits, - and _ only, as in wall"
         yield Problem(f"{key}.domain", "no domain can be called so", repr(meter.domain), remedy)
     for name in ("url_env", "password_env", "token_env"):

@@ -90,6 +90,7 @@ class LoadModel:
     name = "load_model"
     start_ns = 0
     trouble = ""
+    """Why the load cannot be read just now."""
     lost = ""
 
     def __init__(self, load: CpuLoad, model: Model, period_s: float, clock: Clock) -> None:
@@ -104,9 +105,11 @@ class LoadModel:
         """The mean power over the time since the last reading."""
         try:
             load = self._load.since_last()
-        except (OSError, ValueError):
+        except (OSError, ValueError) as error:
             self._missed += 1
+            self.trouble = f"the CPU's load cannot be read: {error}"
             return ()
+        self.trouble = ""
         if load is None:
             return ()
         return (Reading(self._clock.now_ns(), NAME, self._model.power_W(load)),)

@@ -35,9 +35,11 @@ class CpuLoad:
         """0 to 1 over the time since the last call; None for a time shorter than the kernel's tick."""
         busy, total = self._times()
         passed, worked = total - self._total, busy - self._busy
-        if passed <= 0:
+        if passed == 0:
             return None
         self._busy, self._total = busy, total
+        if passed < 0:  # a core was taken away, and its time with it: nothing is told of this stretch
+            return None
         return min(max(worked / passed, 0.0), 1.0)
 
     def close(self) -> None:

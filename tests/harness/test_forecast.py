@@ -58,4 +58,5 @@ def test_rows_follow_the_sensors_rates():
     nvml = {"nvml": {"devices": (0, 1), "interval_ms": 1000.0, "counter_s": 5.0}}
     assert 2 * (50 + 11 + 0.2) == pytest.approx(rows_per_s(protocol(sensors=nvml)))
     assert 15 == rows_per_s(protocol(sensors={"rapl": {}}))
+    assert 4 == rows_per_s(protocol(sensors={"hwmon": {"chips": ("amdgpu", "xe"), "interval_ms": 500.0}}))
     assert 5 == rows_per_s(protocol(sensors={"fallback": "load_model"}))

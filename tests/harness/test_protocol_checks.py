@@ -113,6 +113,18 @@ def test_nothing_is_wrong_with_a_sound_protocol(found):
             "sensors.machine",
         ),
         (
+            {"sensors": {"constant": {"power_W": 70.0, "domain": "wall, 230 V"}}},
+            *("sensors.constant.domain", "no domain can be called so", "letters, digits"),
+        ),
+        (
+            {"sensors": {"simulated": {"domains": ("gpu0", "gpu0.power")}}},
+            *("sensors.simulated.domains", "no domain can be called so", "gpu0"),
+        ),
+        (
+            {"sensors": {"load_model": {"idle_W": 50.0, "full_W": 20.0}}},
+            *("sensors.load_model.full_W", "below idle_W of 50 W", "full load"),
+        ),
+        (
             {"sensors": {"rapl": {}, "required": ("nvml",)}},
             "sensors.required",
             "'nvml' is no sensor of this protocol",

@@ -98,6 +98,22 @@ def test_a_foreign_program_is_listed_with_its_release_and_where_it_lies(machine,
         assert piece in text
 
 
+def test_the_way_that_is_used_and_why_no_better_one_are_told(machine, capsys):
+    machine(
+        Probe(
+            channels=(channel("package-0.energy_J", "J", Kind.COUNTER, 0.2, source="RAPL through powercap"),),
+            by_sensor={"rapl": ("package-0.energy_J",)},
+            facts={
+                "rapl": {"via": "powercap", "absent": {"perf_event": "the kernel refuses; remedy: sudo sysctl x=0"}}
+            },
+        )
+    )
+    check.command()
+    text = " ".join(capsys.readouterr().out.split())
+    assert "rapl measures package-0 package-0.energy_J, each 200 ms: RAPL through powercap" in text
+    assert "without perf_event: the kernel refuses; remedy: sudo sysctl x=0" in text
+
+
 def test_context_is_no_energy(machine, capsys):
     machine(CONTEXT_ONLY)
     assert ExitCode.DONE == check.command()

@@ -60,12 +60,27 @@ def test_without_proc_there_is_no_load_to_model_from(tmp_path):
         load_model.open_sensor({}, Site(run_folder=tmp_path, root=tmp_path))
 
 
-def test_a_read_that_fails_is_missing(site):
-    sensor = load_model.open_sensor({}, site)
+def test_a_read_that_fails_is_missing_and_said(site):
+    sensor = load_model.open_sensor({"idle_W": 10.0, "full_W": 50.0}, site)
     (site.root / "proc/stat").write_text("cpu  what\n")
     assert () == sensor.read(0)
     assert 1 == sensor.summary()["missed"]
+    assert "load cannot be read" in sensor.trouble
+    set_stat(site.root, busy=25, idle=75)
+    (reading,) = sensor.read(0)
+    assert ("", 20.0) == (sensor.trouble, reading.value)
     sensor.close()
+
+
+def test_a_core_that_is_taken_away_with_its_time_does_not_silence_the_load(site):
+    sensor = load_model.open_sensor({"idle_W": 10.0, "full_W": 50.0}, site)
+    set_stat(site.root, busy=600, idle=400)
+    sensor.read(0)
+    set_stat(site.root, busy=300, idle=200)
+    assert () == sensor.read(0)
+    set_stat(site.root, busy=325, idle=275)
+    (reading,) = sensor.read(0)
+    assert 20.0 == pytest.approx(reading.value)
 
 
 def test_a_constant_is_its_power_whenever_it_is_asked(tmp_path):
