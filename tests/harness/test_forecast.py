@@ -60,3 +60,19 @@ def test_rows_follow_the_sensors_rates():
     assert 15 == rows_per_s(protocol(sensors={"rapl": {}}))
     assert 4 == rows_per_s(protocol(sensors={"hwmon": {"chips": ("amdgpu", "xe"), "interval_ms": 500.0}}))
     assert 5 == rows_per_s(protocol(sensors={"fallback": "load_model"}))
+
+
+def test_reheating_may_take_its_time_too():
+    cooldown = {"minimum_s": 20.0, "maximum_s": 60.0, "until": "temperature"}
+    plain, heated = (
+        protocol(cooldown={**cooldown, **more}) for more in ({}, {"reheat": {"command": ("true",), "maximum_s": 30.0}})
+    )
+    longer_s = forecast(heated, make_plan(heated)).worst_s - forecast(plain, make_plan(plain)).worst_s
+    assert 6 * 30 == pytest.approx(longer_s)
+
+
+def test_what_the_rest_of_a_night_needs_is_one_run_at_its_longest_and_all_at_least():
+    asked = protocol()
+    ahead = forecast(asked, make_plan(asked))
+    assert ahead.largest_run_B + ahead.best_B == pytest.approx(ahead.needed_B(6))
+    assert ahead.largest_run_B + ahead.best_B / 6 == pytest.approx(ahead.needed_B(1))

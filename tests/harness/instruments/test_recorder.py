@@ -78,3 +78,13 @@ def test_the_refresh_seen_is_the_median_time_between_changes_of_value(recorder):
     assert 0.1 == seen["gpu0.power_W"]
     assert seen["gpu0.temperature_C"] is None
     assert seen["package-0.energy_J"] is None
+
+
+def test_what_gates_look_at_is_told_while_it_is_not_stale(tmp_path):
+    channels = [channel("gpu0.foreign_processes", Kind.GAUGE), channel("gpu0.power_limit_W", Kind.GAUGE)]
+    recorder = Recorder(tmp_path, [*channels, channel("gpu0.sm_clock_MHz", Kind.GAUGE)])
+    recorder.take([Reading(1 * S, name, 2.0) for name in ("gpu0.foreign_processes", "gpu0.sm_clock_MHz")])
+    recorder.take([Reading(4 * S, "gpu0.power_limit_W", 700.0)])
+    assert {"gpu0.foreign_processes": 2.0, "gpu0.power_limit_W": 700.0} == recorder.context(5 * S)
+    assert {"gpu0.power_limit_W": 700.0} == recorder.context(1 * S + STALE_NS)
+    recorder.close()

@@ -13,8 +13,9 @@ from harness import folder as folders
 from harness.errors import ExitCode, RunFault
 from harness.events import BlockSettled, Event, NightEnded, NightStarted, RunSettled, RunStarted, Trouble
 from harness.night import night
-from harness.record import NightFolder, Status, Validity, read_json
+from harness.record import NightFolder, Phase, Status, Validity, read_json
 from harness.stop import Stop
+from harness.verdicts import UNMOVED
 
 Begin = Callable[..., NightFolder]
 INVALID: dict[str, Any] = {"validity": Validity.INVALID}
@@ -337,3 +338,43 @@ def _configurations(events: list[Event], block: int) -> list[str]:
     return [
         event.record.configuration for event in events if isinstance(event, RunSettled) and event.record.block == block
     ]
+
+
+def test_a_night_in_which_no_run_has_its_window_stops_after_its_first_block(
+    begin: Begin, walk: Walk, script: Any
+) -> None:
+    lost = UNMOVED.verdict("no_window", evidence="phase 'fit' is not among the marked phases (train)")
+    for name in ("a", "b"):
+        script.tell(name, verdicts=(lost,))
+    folder = begin()
+    ended = walk(folder)[-1]
+    assert isinstance(ended, NightEnded)
+    assert ExitCode.STOPPED == ended.exit_code
+    assert "phase 'fit' is not among the marked phases (train)" in ended.reason
+    assert "2 of 6 runs are done" in ended.reason
+    assert "workload.window" in ended.next_step
+    assert 2 == len(runs_of(folder))
+
+
+def test_each_attempt_is_told_its_gates_rules_and_what_was_there_before(begin: Begin, walk: Walk, script: Any) -> None:
+    window = Phase("train", 5, 7)
+    script.tell("a", window=window, settings={"cpu.turbo": "on"})
+    walk(
+        begin(
+            gates={"load": {"cores": 2.0}},
+            judge={"gap": {"level": "warning"}},
+            cooldown={"until": "temperature", "reheat": {"command": ("true", "{arm}")}},
+            analysis={"metric": "f1"},
+        )
+    )
+    first, *others = script.orders
+    assert (2.0, "warning", ("f1",)) == (first.gates.load.cores, first.rules.moved["gap"].level, first.named_metrics)
+    assert first.cooldown.reheat.command[-1] == first.levels["arm"]
+    assert {} == first.first_settings
+    later = next(order for order in others if order.slot.configuration == "a" and order.slot.block > 1)
+    assert {"cpu.turbo": "on"} == later.first_settings
+    after_a = script.orders[script.orders.index(later) + 1]
+    assert 7 == after_a.previous_window_end_ns
+    needed = [order.needed_B for order in script.orders]
+    assert sorted(needed, reverse=True) == needed
+    assert needed[-1] > 0

@@ -12,6 +12,7 @@ from harness.configurations import Configuration
 from harness.plan import Plan, Slot
 from harness.progress import Outcome, Progress
 from harness.record import RunRecord, Status, Validity
+from harness.verdicts import UNMOVED
 
 Record = Callable[..., RunRecord]
 
@@ -135,3 +136,35 @@ def test_the_cost_of_a_settled_run_does_not_grow_with_their_number(outcome: Made
 
     spent_s(100)
     assert spent_s(20_000) < 40 * max(spent_s(2_000), 0.005)
+
+
+NO_WINDOW = (UNMOVED.verdict("no_window", evidence="phase 'fit' is not among the marked phases (train)"),)
+
+
+def test_a_first_block_without_any_window_says_why_going_on_is_pointless(outcome: Made) -> None:
+    progress = Progress(plan(), attempts=2)
+    progress.settle(outcome("b01-1", verdicts=NO_WINDOW))
+    assert "" == progress.windowless()
+    progress.settle(outcome("b01-2", verdicts=NO_WINDOW))
+    assert "phase 'fit' is not among the marked phases (train)" == progress.windowless()
+
+
+def test_one_configuration_with_its_window_is_enough_to_go_on(outcome: Made) -> None:
+    progress = Progress(plan(), 2, [outcome("b01-1", verdicts=NO_WINDOW), outcome("b01-2")])
+    assert "" == progress.windowless()
+
+
+def test_a_configuration_that_fails_says_nothing_of_windows(outcome: Made) -> None:
+    failed = outcome("b01-1", status=Status.FAILED, verdicts=NO_WINDOW)
+    assert "" == Progress(plan(), 2, [failed, outcome("b01-2", status=Status.FAILED)]).windowless()
+    assert "" != Progress(plan(), 2, [failed, outcome("b01-2", verdicts=NO_WINDOW)]).windowless()
+
+
+def test_clocks_and_limits_are_those_of_each_configuration_s_first_run(outcome: Made) -> None:
+    progress = Progress(plan(), 2)
+    assert {} == progress.first_settings("a")
+    progress.settle(outcome("b01-1", status=Status.REFUSED, validity=Validity.INVALID, settings={"x": 0.0}))
+    progress.settle(outcome("b01-1", attempt=2, settings={"x": 1.0}))
+    progress.settle(outcome("b01-2", settings={"x": 3.0}))
+    progress.settle(outcome("b02-1", settings={"x": 2.0}))
+    assert ({"x": 1.0}, {"x": 3.0}) == (progress.first_settings("a"), progress.first_settings("b"))

@@ -97,6 +97,73 @@ def test_gaps_and_means_are_told_over_the_window(sealed):
     )
 
 
+def test_the_mean_over_the_run_is_that_between_launch_and_exit(sealed):
+    text = "".join(f"{t},cpu.load_pct,{10.0 * t}\n" for t in range(10))
+    tally = sealed(text, launched_ns=3, exited_ns=6)[0]["channels"]["cpu.load_pct"]
+    assert 50.0 == tally["run_mean"]
+    assert sealed(text, launched_ns=20)[0]["channels"]["cpu.load_pct"]["run_mean"] is None
+
+
+def test_of_bit_masks_each_bit_is_counted_in_the_window(sealed):
+    masks = [4, 0, 4, 12, 128, 4]
+    text = "".join(f"{t},gpu0.throttle_reasons,{mask}.0\n{t},gpu0.power_W,4.0\n" for t, mask in enumerate(masks))
+    channels = sealed(text, begin_ns=1, end_ns=4)[0]["channels"]
+    assert {"4": 2, "8": 1, "128": 1} == channels["gpu0.throttle_reasons"]["window_bits"]
+    assert {} == channels["gpu0.power_W"]["window_bits"]
+
+
+def announced(*names):
+    """The report of a sampler with these channels."""
+    kinds = {"power_W": "mean", "energy_J": "counter"}
+    return {
+        "channels": [
+            {
+                "name": name, "unit": name[-1], "kind": kinds[name.partition(".")[2]], "quality": "measured",
+                "domain": name.partition(".")[0].rpartition("/")[2], "source": "x", "refresh_s": 0.02,
+                "origin": name.rpartition("/")[0],
+            }
+            for name in names
+        ]
+    }  # fmt: skip
+
+
+def readings(power_W, joules_a_second, length_s=10):
+    """A trace each 20 ms and a counter each second."""
+    lines = [f"{step * 20_000_000},gpu0.power_W,{power_W}\n" for step in range(length_s * 50 + 1)]
+    return "".join(lines + [f"{s * 10**9},gpu0.energy_J,{s * joules_a_second}\n" for s in range(length_s + 1)])
+
+
+@pytest.mark.parametrize(("joules_a_second", "ratio"), [(100.0, 1.0), (103.0, 1.03)])
+def test_counter_and_trace_are_compared_over_the_whole_run(sealed, tmp_path, joules_a_second, ratio):
+    (tmp_path / "sampler.json").write_text(json.dumps(announced("gpu0.power_W", "gpu0.energy_J")))
+    summary, _ = sealed(readings(100.0, joules_a_second))
+    assert {"gpu0.energy_J": pytest.approx(ratio)} == summary["counter_ratios"]
+
+
+def test_counter_and_trace_of_two_sources_are_no_pair(sealed, tmp_path):
+    (tmp_path / "sampler.json").write_text(json.dumps(announced("meter/gpu0.power_W", "gpu0.energy_J")))
+    assert {} == sealed(readings(100.0, 103.0))[0]["counter_ratios"]
+
+
+@pytest.mark.parametrize("report", [None, "{", '{"channels": [3]}'])
+def test_without_a_report_nothing_is_compared(sealed, tmp_path, report):
+    if report is not None:
+        (tmp_path / "sampler.json").write_text(report)
+    assert {} == sealed(readings(100.0, 103.0))[0]["counter_ratios"]
+
+
+def test_another_instrument_s_counter_is_compared_with_its_own_trace(tmp_path):
+    (tmp_path / "bridge.json").write_text(json.dumps(announced("gpu0.power_W", "gpu0.energy_J")))
+    (tmp_path / "bridge.samples.csv").write_text(readings(100.0, 110.0))
+    assert {"gpu0.energy_J": pytest.approx(1.1)} == seal(tmp_path)["counter_ratios"]
+
+
+def test_what_would_take_too_much_memory_is_not_compared(sealed, tmp_path, monkeypatch):
+    monkeypatch.setattr("harness.accounts.MOST_ROWS", 100)
+    (tmp_path / "sampler.json").write_text(json.dumps(announced("gpu0.power_W", "gpu0.energy_J")))
+    assert {} == sealed(readings(100.0, 103.0))[0]["counter_ratios"]
+
+
 @pytest.mark.parametrize(("launched_ns", "start"), [(5, 40.0), (10, 40.0), (29, 42.0), (99, 43.0)])
 def test_the_start_value_is_the_last_before_the_launch_or_the_first_of_all(sealed, launched_ns, start):
     text = "10,a.temperature_C,40.0\n20,a.temperature_C,42.0\n30,a.temperature_C,43.0\n"
