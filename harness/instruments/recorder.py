@@ -134,12 +134,12 @@ class Recorder:
 
     def refresh_seen(self) -> dict[str, float | None]:
         """By channel, the median time between changes of its value, s; None where too few were seen."""
-        return {
-            name: sorted(seen.intervals_ns)[len(seen.intervals_ns) // 2] / 1e9
-            if len(seen.intervals_ns) >= FEWEST_CHANGES
-            else None
-            for name, seen in self._seen.items()
-        }
+        return {name: self.refresh_seen_s(name) for name in self._seen}
+
+    def refresh_seen_s(self, name: str) -> float | None:
+        """The same of one channel."""
+        intervals_ns = self._seen[name].intervals_ns
+        return sorted(intervals_ns)[len(intervals_ns) // 2] / 1e9 if len(intervals_ns) >= FEWEST_CHANGES else None
 
 
 def _write_whole(descriptor: int, text: bytes) -> None:

@@ -8,7 +8,7 @@ the sensors, prints as JSON what they would deliver, and ends.
     open sensors -> <name>.json "ready" -> |read each sensor at its own absolute deadlines              |-> finish
                                            |each 1.0 s: clock triple, rows written to its samples CSV   |   sensors,
                                            |each 0.5 s: status line (dropped while nobody takes it)     |   "ended"
-                                           |at once: a status line when a source is lost               |
+                                           |at once: a status line when a source is lost, or nonsense  |
 
 Ends in order at the end-of-file of its standard input and at SIGTERM; a source with a ``tail_s`` (a meter, whose power
 comes late) has everything read on for so long before that. SIGINT and SIGHUP are passed over, since Ctrl-C and a closed
@@ -34,12 +34,13 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import ExitCode, UsageError
+from harness.instruments.credibility import Credibility
 from harness.instruments.instrument import StatusLine
 from harness.instruments.opening import Opened, open_sensors
 from harness.instruments.recorder import Recorder
 from harness.record import SAMPLER, InstrumentFiles, SamplerCost, encode
 from harness.sensors.clock import CLOCK
-from harness.sensors.sensor import Sensor, Site
+from harness.sensors.sensor import Reading, Sensor, Site
 
 FLUSH_NS = 1_000_000_000
 STATUS_NS = 500_000_000
@@ -83,6 +84,7 @@ class Sampler:
     folder: Path
     opened: Opened
     recorder: Recorder
+    credibility: Credibility
     output: int | None
     """Where status lines go; None once nobody listens."""
     name: str = SAMPLER
@@ -133,7 +135,11 @@ class Sampler:
         self._say(StatusLine(time.monotonic_ns(), rows=self.recorder.rows, trouble=message[:500]))
 
     def _reader(self, sensor: Sensor) -> Callable[[int], None]:
-        return lambda now_ns: self.recorder.take(sensor.read(now_ns))
+        return lambda now_ns: self._take(sensor.read(now_ns))
+
+    def _take(self, readings: Sequence[Reading]) -> None:
+        self.recorder.take(readings)  # first: what is doubted is evidence
+        self.credibility.take(readings)
 
     def _keep_time(self, task: _Task, now_ns: int) -> None:
         keeping = self.keeping
@@ -145,7 +151,10 @@ class Sampler:
             keeping.late += now_ns - task.due_ns > max(LATE_NS, LATE_SHARE * task.period_ns)
 
     def _notice_loss(self) -> None:
-        if not self.lost and (lost := "; ".join(sensor.lost for sensor in self.opened.sensors if sensor.lost)):
+        if self.lost:
+            return
+        reasons = [*(sensor.lost for sensor in self.opened.sensors), self.credibility.lost]
+        if lost := "; ".join(filter(None, reasons)):
             self.lost = lost[:500]
             self._report(time.monotonic_ns())
 
@@ -155,7 +164,9 @@ class Sampler:
 
     def _report(self, now_ns: int) -> None:
         recorder = self.recorder
-        trouble = "; ".join(sensor.trouble for sensor in self.opened.sensors if sensor.trouble)
+        self.credibility.look(now_ns)
+        troubles = [*(sensor.trouble for sensor in self.opened.sensors), self.credibility.trouble]
+        trouble = "; ".join(filter(None, troubles))
         power_W = {domain: round(value, 2) for domain, value in recorder.power_W(now_ns).items()}
         temperature_C, context = recorder.temperature_C(now_ns), recorder.context(now_ns)
         self._say(StatusLine(now_ns, power_W, temperature_C, context, recorder.rows, trouble[:500], self.lost))
@@ -176,7 +187,8 @@ class Sampler:
 
     def _finish(self) -> None:
         for sensor in self.opened.sensors:
-            self.recorder.take(sensor.finish(time.monotonic_ns()))
+            self._take(sensor.finish(time.monotonic_ns()))
+        self.credibility.look(time.monotonic_ns())
         self._flush(0)
         self._announce("ended")
         for sensor in self.opened.sensors:
@@ -199,6 +211,7 @@ class Sampler:
                 "cost": asdict(self._cost()),
                 "sensors": {sensor.name: sensor.summary() for sensor in self.opened.sensors},
                 "refresh_seen": self.recorder.refresh_seen(),
+                "unchanged": self.credibility.summary(),
             }
         # Aside and renamed, but not fsynced: whoever settles the run takes it from here, and the disk is left alone.
         report = self.folder / InstrumentFiles(self.name).report
@@ -281,7 +294,8 @@ def _record(site: Site, opened: Opened, name: str, *, clocks: bool, started_ns: 
     """Record until standard input ends or ``told`` can be read."""
     try:
         recorder = Recorder(site.run_folder, opened.channels, name, clocks=clocks)
-        sampler = Sampler(site.run_folder, opened, recorder, _status_output(), name, started_ns=started_ns)
+        doubts = Credibility(opened.channels, recorder.refresh_seen_s, site.root)
+        sampler = Sampler(site.run_folder, opened, recorder, doubts, _status_output(), name, started_ns=started_ns)
     except OSError as error:
         print(f"the samples cannot be written: {error}", file=sys.stderr)
         return WRITE_FAILED
