@@ -104,6 +104,10 @@ def test_a_channel_without_a_reading_is_told(channel, level):
     assert {"no_readings": (level, None)} == found([channel], [{**GOOD, "n": 7, "not_finite": 7}])
 
 
+def test_readings_that_are_no_numbers_are_told():
+    assert {"not_finite_readings": ("warning", 7)} == found([TRACE], [{**GOOD, "not_finite": 7}])
+
+
 def test_a_window_of_few_readings_is_mostly_edge():
     assert {"short_window": ("warning", 2)} == found([TRACE], [{**GOOD, "window_n": 2}])
 

@@ -97,6 +97,27 @@ def test_a_run_that_was_never_launched_misses_no_window():
     assert {} == found(replace(RECORD, window=None, launched_ns=None), window_name="fit")
 
 
+@pytest.mark.parametrize(
+    ("evidence", "name", "level", "words"),
+    [
+        ({"stuck": ("77 python",)}, "stuck_processes", Level.WARNING, "not even SIGKILL ended these"),
+        ({"leftovers": ("77 sleep",)}, "leftover_processes", Level.INFORMATION, "77 sleep"),
+        ({"cleanup_fault": "cleanup hook: x"}, "cleanup", Level.WARNING, "cleanup hook: x"),
+        ({"marks": Marks(unread=2, first_complaint="line 1: y")}, "unread_marks", Level.WARNING, "first: line 1: y"),
+    ],
+)
+def test_what_was_left_or_went_wrong_beside_the_workload_is_told(evidence, name, level, words):
+    verdict = found(**evidence)[name]
+    assert level == verdict.level
+    assert words in verdict.evidence
+
+
+@pytest.mark.parametrize("status", [Status.FAILED, Status.TIMED_OUT, Status.OUT_OF_MEMORY, Status.KILLED])
+def test_how_a_workload_ended_is_an_outcome_with_its_reason(status):
+    verdict = found(replace(RECORD, status=status, reason="why"))[status.value]
+    assert (Cause.OUTCOME, Level.WARNING, "why") == (verdict.cause, verdict.level, verdict.evidence)
+
+
 COOLDOWN = Cooldown(until="temperature", band_C=3.0, maximum_s=900.0)
 
 

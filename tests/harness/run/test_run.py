@@ -580,7 +580,9 @@ def test_a_hook_that_fails_refuses_the_run_and_the_cleanup_is_done_all_the_same(
     )
     last = settle(wish)
     assert ["prepare", "cleanup"] == stages(last.record)
-    assert ("refused", "invalid") == (last.record.status, last.record.validity)
+    assert ("refused", "invalid", {"prepare": "invalid"}) == (
+        last.record.status, last.record.validity, verdicts(last.record),
+    )  # fmt: skip
     assert "prepare hook: ended with exit code 4. no such limit" == last.record.reason
     assert last.record.launched_ns is None
     assert (tmp_path / "clean").exists()
