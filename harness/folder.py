@@ -76,6 +76,11 @@ class OpenNight:
     """What an interruption left, not yet set aside."""
 
 
+def note_conditions_after(folder: NightFolder, conditions: Mapping[str, str]) -> None:
+    """Write into the night's ``host.json`` what the machine's conditions are now that a session ends."""
+    write_json(folder.host, {**_json(folder.host), "conditions_after": dict(conditions)})
+
+
 def script_sources(protocol: Protocol, plan: Plan, protocol_file: Path) -> tuple[protocols.Source, ...]:
     """The scripts that the night's commands are made of."""
     reheat = protocol.cooldown.reheat if protocol.cooldown else None

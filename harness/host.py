@@ -21,6 +21,8 @@ from typing import Any
 
 import psutil
 
+from harness.conditions.condition import PASSING, Condition
+
 PACKAGES = (
     "nightwatt", "numpy", "pandas", "pyarrow", "scipy", "statsmodels", "psutil", "nvidia-ml-py", "pydantic",
     "scikit-learn", "torch", "torchvision", "triton", "tensorflow", "tensorflow-cpu", "keras", "jax", "jaxlib",
@@ -62,6 +64,10 @@ class Host:
     """nightwatt's git commit where it runs from a checkout, "+" behind it when the tree was changed; else empty."""
     sources: Mapping[str, str] = field(default_factory=dict)
     """sha256 of each source file of the plan, by its name in the night's ``sources/``."""
+    conditions: Mapping[str, str] = field(default_factory=dict)
+    """What of the machine shapes a measurement (``harness.conditions``), by name, when the night began."""
+    conditions_after: Mapping[str, str] = field(default_factory=dict)
+    """The same when its last session ended."""
 
     def to_json(self) -> dict[str, Any]:
         """This record as JSON types."""
@@ -84,10 +90,21 @@ class Host:
 
     def watched(self) -> dict[str, str]:
         """What may change (a machine that updated itself after a power cut goes on), but not unnoticed."""
-        return {"kernel": self.kernel, "system": self.system, "commit of nightwatt": self.commit}
+        return {
+            "kernel": self.kernel,
+            "system": self.system,
+            "commit of nightwatt": self.commit,
+            **{name: value for name, value in self.conditions.items() if name not in PASSING},
+        }
 
 
-def snapshot(*, sources: Mapping[str, Path] | None = None, cards: Iterable[Gpu] = (), root: Path = Path("/")) -> Host:
+def snapshot(
+    *,
+    sources: Mapping[str, Path] | None = None,
+    cards: Iterable[Gpu] = (),
+    conditions: Iterable[Condition] = (),
+    root: Path = Path("/"),
+) -> Host:
     """This machine now; ``sources`` (name -> path) are hashed, an unreadable one as "absent".
 
     ``cards`` are the GPUs as the sensors know them; others that the machine has are added.
@@ -106,6 +123,7 @@ def snapshot(*, sources: Mapping[str, Path] | None = None, cards: Iterable[Gpu] 
         gpus=gpus(cards, root),
         commit=commit(Path(__file__).resolve().parent.parent),
         sources={name: digest(path) for name, path in (sources or {}).items()},
+        conditions={item.name: item.value for item in conditions},
     )
 
 

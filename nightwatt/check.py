@@ -11,6 +11,7 @@ import typer
 
 if TYPE_CHECKING:
     from analysis.trial import Tried
+    from harness.conditions import Condition
     from harness.probe import Probe
     from harness.protocol import Protocol
     from harness.record import Channel
@@ -35,7 +36,9 @@ def command(
     as_json: Annotated[bool, typer.Option("--json", help="As JSON on standard output.")] = False,
 ) -> int:
     """Say what this machine can measure and what is in the way, each with the remedy."""
+    from harness.conditions import look
     from harness.errors import ExitCode, SensorMissing
+    from harness.inhibitor import awake
     from harness.probe import probe, require
 
     file, asked = _asked(protocol)
@@ -46,16 +49,21 @@ def command(
             require(asked, found)
         except SensorMissing as error:
             refusal = error
+    with awake("looking whether sleep can be held off") as inhibited:
+        conditions = look(found.facts.get("nvml", {}).get("devices", ()), inhibited=inhibited)
     tried = None
     if measure is not None:
         from nightwatt.trial import measured
 
         tried = measured(asked, found, measure)
     if as_json:
-        _print_json(file, found, refusal, tried)
+        _print_json(file, found, refusal, conditions, tried)
     else:
         width = min(shutil.get_terminal_size().columns, WIDEST)
-        print("\n".join([*_listing(asked, found, width), "", *_verdict(file, asked, found, refusal, width)]))
+        machine = _conditions(conditions, width)
+        print(
+            "\n".join([*_listing(asked, found, width), "", *machine, "", *_verdict(file, asked, found, refusal, width)])
+        )
         if tried is not None:
             from nightwatt.trial import lines
 
@@ -148,6 +156,33 @@ def _absent(facts: Any) -> Iterator[tuple[str, str]]:
     yield from facts.get("left_out", {}).items()
 
 
+def _conditions(conditions: Sequence[Condition], width: int) -> Iterator[str]:
+    """What of the machine shapes the measurement: first what to mend, then what to know; nothing is changed here."""
+    from harness.conditions import Worth
+
+    yield "The machine (nothing is changed for you):"
+    order = {Worth.MEND: "to mend", Worth.NOTE: "to know"}
+    for worth, word in order.items():
+        for item in (item for item in conditions if item.worth is worth):
+            yield from _paragraph(f"{word}: {item.name}: {item.value}. {_sentence(item.effect)}", width)
+            if item.command:
+                yield f"    {item.command}"
+    for worth, word in ((Worth.GOOD, "as it should be"), (Worth.UNKNOWN, "not known here")):
+        names = [f"{item.name} ({item.value})" for item in conditions if item.worth is worth]
+        if names:
+            yield from _paragraph(f"{word}: {', '.join(names)}.", width)
+
+
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}."
+
+
+def _paragraph(text: str, width: int) -> list[str]:
+    return textwrap.wrap(
+        text, width, initial_indent="  ", subsequent_indent="    ", break_long_words=False, break_on_hyphens=False
+    )
+
+
 def _verdict(file: str | None, asked: Protocol, found: Probe, refusal: Exception | None, width: int) -> Iterator[str]:
     """Whether the protocol can run here, or what this machine can measure altogether."""
     from harness.record import Quality
@@ -190,7 +225,9 @@ def _wrapped(text: str, width: int) -> list[str]:
     return _entry("", text, width)
 
 
-def _print_json(file: str | None, found: Probe, refusal: Exception | None, tried: Tried | None) -> None:
+def _print_json(
+    file: str | None, found: Probe, refusal: Exception | None, conditions: Sequence[Condition], tried: Tried | None
+) -> None:
     import json
     from dataclasses import asdict
 
@@ -220,6 +257,7 @@ def _print_json(file: str | None, found: Probe, refusal: Exception | None, tried
         ],
         "energy_domains": list(found.energy_domains),
         "cards": [asdict(card) for card in found.cards],
+        "conditions": [asdict(item) for item in conditions],
     }
     if tried is not None:
         from nightwatt.trial import as_json

@@ -5,7 +5,7 @@ The program looks for these by itself; none of them changes a number.
 
 from __future__ import annotations
 
-from analysis.cautions import comparison, measurement, meters
+from analysis.cautions import comparison, machine, measurement, meters
 from analysis.cautions.evidence import Evidence
 from analysis.findings import Caution
 
@@ -18,6 +18,7 @@ def cautions(seen: Evidence) -> list[Caution]:
         comparison.nature,
         measurement.damage,
         measurement.energy,
+        measurement.agreement,
         comparison.numbers,
         comparison.balance,
         comparison.outliers,
@@ -28,5 +29,6 @@ def cautions(seen: Evidence) -> list[Caution]:
         meters.meters,
         comparison.accuracy,
         measurement.verdicts,
+        machine.machine,
     )
     return [caution for part in parts for caution in part(seen)]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from analysis.comparisons import Method
 from analysis.energy import Measured
-from analysis.findings import Comparison, Group, Test
+from analysis.findings import Agreement, Comparison, Group, Test
 from analysis.load import Night
 from analysis.quality import Assessment
 from analysis.response import Response
@@ -30,6 +30,7 @@ class Evidence:
     drift: Sequence[Test]
     method: Method
     accuracy: str
+    agreements: Sequence[Agreement] = ()
     changed: bool = False
     """Whether the analysis plan is another than the protocol's."""
 

@@ -7,11 +7,13 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-from analysis.cautions.evidence import Evidence, runs_text
+from analysis.agreement import TWO_SOURCES
+from analysis.cautions.evidence import Evidence, listed, runs_text
 from analysis.energy import of_choice
 from analysis.findings import Caution
-from analysis.numbers import percent, significant
+from analysis.numbers import estimate, percent, significant
 from analysis.response import ENERGY, NET, POWER
+from harness.domains import named
 from harness.record import Level
 
 RATIO_LIMIT = 0.01
@@ -21,6 +23,8 @@ SHORT_REFRESHES = 20
 UNCERTAINTY_LIMIT = 0.01
 """A bound of more than this part of a run's energy is said."""
 COVERAGE_LIMIT = 0.99
+APART_LIMIT = 0.1
+"""Two sensors of the best known class lie up to so far apart and both do what they can."""
 
 
 def damage(seen: Evidence) -> Iterator[Caution]:
@@ -55,6 +59,13 @@ def energy(seen: Evidence) -> Iterator[Caution]:
         )
     elif not seen.response.is_there:
         yield Caution("metric-missing", f"No run has a value of {seen.response.phrase}.", "Let the workload report it.")
+    if seen.choice.unheeded:
+        yield Caution(
+            "source-not-there",
+            f"analysis.prefer names {listed(seen.choice.unheeded)}, which tells no energy in this night; "
+            f"{_taken(seen)} instead.",
+            "`nightwatt check` says what each source tells here.",
+        )
     if seen.choice.left_out and seen.response.name in (ENERGY, NET, POWER):
         yield Caution("domains-left-out", f"Not in the sum: {'; '.join(seen.choice.left_out)}.")
     lacking = Counter(item.reason for item in seen.assessment.exclusions if item.rule == "no-energy")
@@ -65,6 +76,28 @@ def energy(seen: Evidence) -> Iterator[Caution]:
         names = summed[summed.domain == domain].source.unique().tolist()
         if len(names) > 1:
             yield Caution("source-changed", f"{domain} was not read the same way in all runs: {'; '.join(names)}.")
+
+
+def _taken(seen: Evidence) -> str:
+    """Who tells what is summed, in words."""
+    taken = [f"{source.domain} is told by {named(source.origin)}" for source in seen.choice.summed]
+    return listed(taken) or "nothing is summed"
+
+
+def agreement(seen: Evidence) -> Iterator[Caution]:
+    """Two measured sources of one domain that are further apart than their classes excuse."""
+    for item in seen.agreements:
+        ratio = item.ratio
+        if item.kind != TWO_SOURCES or item.modelled or ratio.value is None or ratio.low is None or ratio.high is None:
+            continue
+        if ratio.high < 1 - APART_LIMIT or ratio.low > 1 + APART_LIMIT:
+            yield Caution(
+                "sources-disagree",
+                f"{item.one} tells {estimate(ratio)} times the energy of {item.domain} that {item.other} tells "
+                f"({runs_text(ratio.n)}).",
+                "One of them reads something else, or in another unit; absolute joules stand on the one that is "
+                "compared. The table of agreement and its figure say more.",
+            )
 
 
 def window(seen: Evidence) -> Iterator[Caution]:

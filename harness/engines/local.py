@@ -19,6 +19,7 @@ from shlex import quote
 from typing import Any
 
 from harness import folder as folders
+from harness.conditions import Condition, look, look_at_sleep
 from harness.errors import ExitCode, NightwattError, RefusedError
 from harness.events import Event, NightEnded, Trouble
 from harness.folder import OpenNight
@@ -69,7 +70,8 @@ def begin_night(order: Order, watcher: Watcher) -> Ended:
         found = probe(order.protocol)
         require(order.protocol, found)
         sources = folders.script_sources(order.protocol, order.plan, order.protocol_file)
-        host = snapshot(sources={item.copied_as: item.path for item in sources}, cards=found.cards)
+        scripts = {item.copied_as: item.path for item in sources}
+        host = snapshot(sources=scripts, cards=found.cards, conditions=_conditions(found))
         with locked_devices(found.devices, order.protocol_file.stem):
             folder = folders.begin(
                 order.protocol_file, order.protocol, order.plan, host,
@@ -91,7 +93,7 @@ def resume_night(root: Path, watcher: Watcher) -> Ended:
         opened = folders.read(root)
         found = probe(opened.protocol)
         require(opened.protocol, found)
-        host = snapshot(sources=opened.sources, cards=found.cards)
+        host = snapshot(sources=opened.sources, cards=found.cards, conditions=_conditions(found))
         changes = differences(opened.host.identity(), host.identity())
         if changes:
             raise RefusedError(
@@ -124,7 +126,7 @@ def _session(opened: OpenNight, host: Host, found: Probe, heard: Heard, watcher:
             missing=[dataclasses.asdict(item) for item in found.missing],
         )  # fmt: skip
         try:
-            for event in _events(opened, host, found, heard.stop, resumed=resumed):
+            for event in _events(opened, host, found, heard.stop, resumed=resumed, inhibited=inhibited):
                 if isinstance(event, NightEnded):
                     code = heard.exit_code if event.exit_code is ExitCode.INTERRUPTED else event.exit_code
                     event = dataclasses.replace(event, exit_code=code)  # noqa: PLW2901 -- the event, completed
@@ -147,12 +149,34 @@ def _session(opened: OpenNight, host: Host, found: Probe, heard: Heard, watcher:
     return Ended(opened.folder, exit_code)
 
 
-def _events(opened: OpenNight, host: Host, found: Probe, stop: Stop, *, resumed: bool) -> Iterator[Event]:
+def _events(
+    opened: OpenNight, host: Host, found: Probe, stop: Stop, *, resumed: bool, inhibited: bool
+) -> Iterator[Event]:
     """The night's events; behind the first, what a person should know of sensors and machine."""
     events = night(opened, stop, resumed=resumed)
     yield next(events)
     for item in found.missing:
         yield Trouble(f"sensor {item.sensor} is missing: {item.reason}", item.remedy)
+    for sleep in look_at_sleep(inhibited=inhibited):
+        yield Trouble(f"sleep {sleep.value}: {sleep.effect}", sleep.command)
     for change in differences(opened.host.watched(), host.watched()):
         yield Trouble(f"{change}; the night goes on")
-    yield from events
+    for event in events:
+        if isinstance(event, NightEnded):
+            yield from _changed(opened, host, found)
+        yield event
+
+
+def _conditions(found: Probe) -> tuple[Condition, ...]:
+    """What of the machine shapes a measurement now."""
+    return look(found.facts.get("nvml", {}).get("devices", ()))
+
+
+def _changed(opened: OpenNight, host: Host, found: Probe) -> Iterator[Event]:
+    """What of the machine has changed since the session began, into ``host.json`` too."""
+    after = _conditions(found)
+    with contextlib.suppress(OSError):  # a disk that is full by now: the night itself tells that
+        folders.note_conditions_after(opened.folder, {item.name: item.value for item in after})
+    now = dataclasses.replace(host, conditions={item.name: item.value for item in after})
+    for change in differences(host.watched(), now.watched()):
+        yield Trouble(f"{change}: changed while the night went on", "the report says so too")

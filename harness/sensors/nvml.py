@@ -25,6 +25,7 @@ from harness.sensors.nvml_context import Context, Processes
 from harness.sensors.nvml_counter import Counter
 from harness.sensors.nvml_polled import PERIOD_S, Polled
 from harness.sensors.nvml_ring import Ring
+from harness.sensors.nvml_settings import settings
 from harness.sensors.sensor import Reading, Site
 
 LONGEST_PERIOD_S = 1.0
@@ -129,6 +130,7 @@ class Gpu:
             "uuid": self.card.uuid,
             "power_source": trace.source,
             "rows": trace.rows,
+            "settings": settings(self.card),
             "absent": self.context.absent,
             "missed": dict(self.card.missed),
         }

@@ -487,3 +487,14 @@ def test_a_duration_in_the_place_of_energy_is_named_above_everything(simulate_on
     line = answer(simulate_once(blocks=3, energy=False).path).first_line
     assert "Not what was asked for: energy was asked for and no run has it" in line
     assert "duration of train" in line
+
+
+def test_a_machine_that_was_set_otherwise_at_the_end_is_a_caution(simulate):
+    made = simulate()
+    before = {"CPU governor": "performance", "swap": "none", "gpu0 power limit": "700 W of 700 W"}
+    after = {"CPU governor": "powersave", "swap": "1 area, 5 MB used", "gpu0 power limit": "700 W of 700 W"}
+    (made.path / "host.json").write_text(json.dumps({"conditions": before, "conditions_after": after}))
+    (caution,) = [item for item in answer(made.path).cautions if item.code == "machine-changed"]
+    assert caution.message.endswith("when the night ended: CPU governor was performance, then powersave.")
+    (made.path / "host.json").write_text(json.dumps({"conditions": before, "conditions_after": before}))
+    assert "machine-changed" not in {item.code for item in answer(made.path).cautions}

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from harness.conditions import Condition, Worth
 from harness.errors import ExitCode
 from harness.host import Gpu
 from harness.probe import Missing, Probe
@@ -173,6 +174,24 @@ def test_this_machine_is_listed_whatever_it_has(capsys):
     assert sensors == {item["sensor"] for item in body["sensors"]}
     for item in body["sensors"]:
         assert item["present"] or (item["reason"] and item["remedy"])
+
+
+def test_the_machine_is_judged_with_what_each_condition_does_and_the_command(machine, monkeypatch, capsys):
+    conditions = (
+        Condition("CPU governor", "powersave", Worth.MEND, "clocks follow the load", "sudo set it"),
+        Condition("CPU turbo", "on", Worth.NOTE, "clocks follow the heat"),
+        Condition("swap", "none", Worth.GOOD),
+    )
+    monkeypatch.setattr("harness.conditions.look", lambda _cards, **_: conditions)
+    machine(CONTEXT_ONLY)
+    check.command()
+    text = capsys.readouterr().out
+    assert "  to mend: CPU governor: powersave. Clocks follow the load.\n    sudo set it\n" in text
+    assert "  to know: CPU turbo: on. Clocks follow the heat.\n" in text
+    assert "  as it should be: swap (none).\n" in text
+    check.command(as_json=True)
+    found = json.loads(capsys.readouterr().out)["conditions"]
+    assert ["mend", "note", "good"] == [item["worth"] for item in found]
 
 
 MEASURED = """
