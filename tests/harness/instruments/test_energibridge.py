@@ -139,7 +139,7 @@ def test_the_share_of_rows_that_brought_a_new_value_is_told(opened):
     read_rows(sensor, 5, "energibridge/system.power_W")
     summary = sensor.summary()
     assert round(1 / summary["rows"], 4) == summary["distinct_share"]["energibridge/system.power_W"]
-    assert ("0.0.7", 0) == (summary["version"], summary["unreadable_rows"])
+    assert ("0.0.7", 0, 0) == (summary["version"], summary["unreadable_rows"], summary["unplaced_rows"])
 
 
 def test_rows_longer_than_the_header_are_read_where_a_place_is_certain(opened):
@@ -240,6 +240,7 @@ def test_it_ends_in_order_with_its_last_rows(opened, energibridge):
     assert "ended with exit code 0" == sensor.summary()["ended"]
     energibridge.wait_until_gone()
     assert [FILE] == [path.name for path in sensor.folder.iterdir()]
+    assert () == sensor.read(time.monotonic_ns())
     assert "" == sensor.lost
 
 
