@@ -19,7 +19,7 @@ RUN_B = 25_000
 """The other files of a run: record, marks, logs."""
 
 _NVML_RING_HZ = 50.0
-_NVML_CONTEXT, _RAPL_ZONES, _MACHINE_CHANNELS, _SIMULATED_CHANNELS = 11, 3, 5, 3
+_NVML_CONTEXT, _RAPL_ZONES, _MACHINE_CHANNELS, _METER_CHANNELS, _SIMULATED_CHANNELS = 11, 3, 5, 2, 3
 """Channels of each source, of a card or a domain where it has several; a guess where only the machine knows."""
 
 
@@ -79,6 +79,7 @@ def rows_per_s(protocol: Protocol) -> float:
         rate += (len(sensors.hwmon.chips) or 1) * 1000 / sensors.hwmon.interval_ms
     if sensors.machine is not None:
         rate += _MACHINE_CHANNELS * 1000 / sensors.machine.interval_ms
+    rate += sum(_METER_CHANNELS * 1000 / meter.interval_ms for meter in sensors.meter or ())
     for modelled in (sensors.load_model, sensors.constant):
         rate += 1000 / modelled.interval_ms if modelled is not None else 0.0
     if sensors.simulated is not None:

@@ -59,6 +59,8 @@ def test_rows_follow_the_sensors_rates():
     assert 2 * (50 + 11 + 0.2) == pytest.approx(rows_per_s(protocol(sensors=nvml)))
     assert 15 == rows_per_s(protocol(sensors={"rapl": {}}))
     assert 4 == rows_per_s(protocol(sensors={"hwmon": {"chips": ("amdgpu", "xe"), "interval_ms": 500.0}}))
+    plugs = ({"kind": "shelly", "interval_ms": 500.0}, {"kind": "shelly"})
+    assert 6 == rows_per_s(protocol(sensors={"meter": plugs}))
     assert 5 == rows_per_s(protocol(sensors={"fallback": "load_model"}))
 
 
