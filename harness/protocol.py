@@ -106,6 +106,10 @@ def parse_overrides(texts: Sequence[str]) -> dict[str, Any]:
     return dict(_override(text) for text in texts)
 
 
+_TEMPLATE = re.compile(r"\{\w+\}")
+"""What begins with a placeholder is a string: "{python}", "{width}-runs"."""
+
+
 def _override(text: str) -> tuple[str, Any]:
     key, equals, value = (part.strip() for part in text.partition("="))
     if not equals or not value or not re.fullmatch(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*", key):
@@ -116,7 +120,7 @@ def _override(text: str) -> tuple[str, Any]:
     try:
         parsed = tomllib.loads(f"value = {value}")
     except tomllib.TOMLDecodeError as fault:
-        if value[0] in "[{\"'" or any(character in value for character in "\r\n"):
+        if (value[0] in "[{\"'" and not _TEMPLATE.match(value)) or any(character in value for character in "\r\n"):
             raise UsageError(
                 f"--set {key}: {value!r} is not a TOML value: {fault}",
                 remedy='put the whole in single quotes for the shell, as in --set \'factors.arm=["a", "b"]\'',

@@ -117,7 +117,8 @@ def _refusal(place: tuple[str | int, ...], alike: Sequence[Mapping[str, Any]], t
         return Refusal(Problem(key, "unknown key", value, _nearest(keys)), names, unknown=not in_array)
     if len(alike) > 1 and all(item["type"] in _LEVEL_TYPES for item in alike):
         return Refusal(Problem(key, "must be a string, a number, or true or false", value), names)
-    return Refusal(Problem(key, _words(error), value, _remedy(error, _at(place, table))), names)
+    remedy = _remedy(error, _at(place, table)) or _default_of(keys)
+    return Refusal(Problem(key, _words(error), value, remedy), names)
 
 
 def _words(error: Mapping[str, Any]) -> str:
@@ -140,6 +141,15 @@ def _remedy(error: Mapping[str, Any], value: Any) -> str:
         return f"write [{shown(value)}]"
     if error["type"] == "string_type" and isinstance(value, int | float):
         return f'write "{shown(value)}"'
+    return ""
+
+
+def _default_of(keys: tuple[str, ...]) -> str:
+    """What may be written instead: the key's default, where it has a plain one."""
+    field = known_keys().get(".".join(keys))
+    default = None if field is None or field.is_required() else field.get_default()
+    if isinstance(default, bool | int | float | str) and default != "":
+        return f"leave it out for the default, {shown(default)}"
     return ""
 
 

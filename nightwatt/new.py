@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import enum
 import re
 import sys
 from dataclasses import dataclass
@@ -18,21 +17,20 @@ _TAKEN = {"marks", "data"}
 """Names of what lies beside a workload."""
 
 
-class What(enum.StrEnum):
-    """What can be started."""
-
-    WORKLOAD = "workload"
-    PROTOCOL = "protocol"
+WHAT = ("workload", "protocol")
+"""What can be started."""
 
 
 def command(
-    what: Annotated[What, typer.Argument(help="What to start.")],
+    what: Annotated[str, typer.Argument(help="What to start: workload or protocol.")],
     name: Annotated[str, typer.Argument(help="Its name, which becomes the file's name in the current folder.")],
     shell: Annotated[bool, typer.Option("--shell", help="A shell script instead of Python (workload only).")] = False,
 ) -> None:
     """Write a commented start of a workload or a protocol, which runs as it stands."""
     folder = Path.cwd()
-    if what is What.PROTOCOL:
+    if what not in WHAT:
+        raise UsageError(f"no start of a {what!r} is kept here", remedy=f"nightwatt new {WHAT[0]} {name}, or {WHAT[1]}")
+    if what == "protocol":
         if shell:
             raise UsageError("a protocol is no shell script", remedy="leave out --shell")
         files, then = protocol_files(name, folder), f"nightwatt run {name}.toml"

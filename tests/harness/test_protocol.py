@@ -304,6 +304,15 @@ def test_an_override_that_cannot_be_read_is_a_usage_error(text):
     assert caught.value.remedy
 
 
+def test_an_override_that_begins_with_a_placeholder_is_a_string():
+    assert {"workload.env.A": "{width}", "b": "{width}-x"} == parse_overrides(["workload.env.A={width}", "b={width}-x"])
+
+
+def test_a_value_out_of_range_is_told_the_default(problems):
+    problem = problems(SOUND, {"design.blocks": 0})["design.blocks"]
+    assert ("must be at least 1 (from --set)", "leave it out for the default, 10") == (problem.what, problem.remedy)
+
+
 def test_an_override_of_an_unknown_key_is_refused_and_signed(problems):
     problem = problems(SOUND, {"design.blocs": 2})["design.blocs"]
     assert "unknown key (from --set)" == problem.what

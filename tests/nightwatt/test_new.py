@@ -45,7 +45,7 @@ def executed(*command: str, **environment: str):
 
 
 def test_a_new_python_workload_runs_as_it_stands(here):
-    new.command(new.What.WORKLOAD, "darts")
+    new.command("workload", "darts")
 
     assert ["darts.py", "marks.py"] == names(here)
     assert filecmp.cmp(ROOT / "workloads" / "marks.py", "marks.py", shallow=False)
@@ -57,7 +57,7 @@ def test_a_new_python_workload_runs_as_it_stands(here):
 
 
 def test_a_new_shell_workload_runs_as_it_stands(here):
-    new.command(new.What.WORKLOAD, "loop", shell=True)
+    new.command("workload", "loop", shell=True)
 
     assert ["loop.sh"] == names(here)
     assert os.access("loop.sh", os.X_OK)
@@ -69,7 +69,7 @@ def test_a_new_shell_workload_runs_as_it_stands(here):
 
 
 def test_a_new_shell_workload_runs_by_itself(here):
-    new.command(new.What.WORKLOAD, "loop", shell=True)
+    new.command("workload", "loop", shell=True)
 
     done = subprocess.run(["sh", "loop.sh", "0"], env={"PATH": os.defpath}, capture_output=True, text=True, check=False)
 
@@ -86,8 +86,8 @@ def test_a_new_shell_workload_runs_by_itself(here):
 )
 def test_a_new_protocol_is_valid_and_takes_the_workload_beside_it(here, shell, command, window):
     if shell is not None:
-        new.command(new.What.WORKLOAD, "mine", shell=shell)
-    new.command(new.What.PROTOCOL, "mine")
+        new.command("workload", "mine", shell=shell)
+    new.command("protocol", "mine")
 
     protocol = read(here / "mine.toml", {})
 
@@ -96,7 +96,7 @@ def test_a_new_protocol_is_valid_and_takes_the_workload_beside_it(here, shell, c
     assert "@" not in (here / "mine.toml").read_text()
 
 
-@pytest.mark.parametrize("what", list(new.What))
+@pytest.mark.parametrize("what", list(new.WHAT))
 def test_nothing_is_ever_overwritten(here, what):
     for name in ("mine.py", "mine.toml"):
         Path(name).write_text("precious")
@@ -113,7 +113,7 @@ def test_a_link_is_not_written_through(here):
     Path("mine.toml").symlink_to(here.parent / "elsewhere")
 
     with pytest.raises(UsageError, match="already"):
-        new.command(new.What.PROTOCOL, "mine")
+        new.command("protocol", "mine")
 
     assert not (here.parent / "elsewhere").exists()
 
@@ -121,7 +121,7 @@ def test_a_link_is_not_written_through(here):
 def test_a_marks_file_that_is_there_is_kept(here, capsys):
     Path("marks.py").write_text("# mine")
 
-    new.command(new.What.WORKLOAD, "darts")
+    new.command("workload", "darts")
 
     assert "# mine" == Path("marks.py").read_text()
     assert "marks.py was there already, and was left as it is" in capsys.readouterr().err
@@ -130,7 +130,7 @@ def test_a_marks_file_that_is_there_is_kept(here, capsys):
 @pytest.mark.parametrize(
     "name", ["../out", "a/b", "/tmp/out", "..", "", ".hidden", "-x", "a b", "a.py", "é", "x\n", "x\0", "a" * 61, "7up"]
 )
-@pytest.mark.parametrize("what", list(new.What))
+@pytest.mark.parametrize("what", list(new.WHAT))
 def test_a_name_that_is_a_path_or_no_plain_word_is_refused(here, what, name):
     with pytest.raises(UsageError, match="will not do as a name"):
         new.command(what, name)
@@ -141,14 +141,14 @@ def test_a_name_that_is_a_path_or_no_plain_word_is_refused(here, what, name):
 @pytest.mark.parametrize("name", ["random", "json", "marks", "data"])
 def test_a_script_may_not_take_the_place_of_a_module_that_it_imports(here, name):
     with pytest.raises(UsageError, match=f"{name}.py would be imported where"):
-        new.command(new.What.WORKLOAD, name)
+        new.command("workload", name)
 
     assert [] == names(here)
 
 
 def test_a_protocol_is_no_shell_script(here):
     with pytest.raises(UsageError, match="no shell script"):
-        new.command(new.What.PROTOCOL, "mine", shell=True)
+        new.command("protocol", "mine", shell=True)
 
 
 def test_a_file_that_cannot_be_written_is_named_with_its_folder(here):
@@ -156,3 +156,10 @@ def test_a_file_that_cannot_be_written_is_named_with_its_folder(here):
         new.write([new.File("mine.toml", "")], here / "gone")
 
     assert str(here / "gone") == refused.value.where
+
+
+def test_what_cannot_be_started_is_one_clear_error(here):
+    with pytest.raises(UsageError, match="widget") as refused:
+        new.command("widget", "mine")
+    assert "nightwatt new workload mine" in refused.value.remedy
+    assert [] == names(here)
