@@ -175,8 +175,8 @@ def test_one_meter_is_a_table_and_two_are_an_array_of_tables(write):
     [
         ("[sensors.meter]\nurl = 'x'", "sensors.meter.kind", "missing", "add kind = … to [sensors.meter]"),
         ("[[sensors.meter]]\nurl = 'x'", "sensors.meter[0].kind", "missing", "add kind = … to [sensors.meter]"),
-        (f"[[sensors.meter]]\n{METER}timeout_s = 99", "sensors.meter[0].timeout_s", "must be at most 10", "leave it out for the default, 2"),
-        (f"[sensors.meter]\n{METER}timeout_s = 99", "sensors.meter.timeout_s", "must be at most 10", "leave it out for the default, 2"),
+        (f"[[sensors.meter]]\n{METER}timeout_s = 99", "sensors.meter[0].timeout_s", "must be at most 10", "leave it out for the default, 1.0"),
+        (f"[sensors.meter]\n{METER}timeout_s = 99", "sensors.meter.timeout_s", "must be at most 10", "leave it out for the default, 1.0"),
         ("[sensors]\nmeter = []", "sensors.meter", "must not be empty", "name a meter, or leave the section out"),
         ("[sensors]\nmeter = 'x'", "sensors.meter", "must be an array, as in [1, 2]", 'write ["x"]'),
     ],
