@@ -205,8 +205,9 @@ def _number(item: Input, inputs: Iterable[Input]) -> str:
 
 
 def _slug(*parts: str) -> str:
-    """A domain's name: lower case, nothing but letters, digits, _ and -."""
-    return "-".join(word for part in parts if (word := re.sub(r"[^a-z0-9_]+", "-", part.lower()).strip("-")))
+    """A domain's name (``harness.channels.DOMAIN_NAME``), in lower case."""
+    words = (re.sub(r"_*[^a-z0-9_][^a-z0-9]*|__+", "-", part.lower()).strip("_-") for part in parts)
+    return "-".join(filter(None, words)) or "unnamed"
 
 
 def _text(path: Path) -> str:

@@ -8,7 +8,9 @@ come often enough only below 200 W: so here too a long time unread is not believ
 from __future__ import annotations
 
 import errno
+import os
 import re
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,8 +34,8 @@ PSYS_LOOKS, PAUSE_S = 50, 0.01
 """The platform's counter moves at least each 0.5 s: in steps of 1 J on some servers, which draw more than 2 W."""
 REMEDY = (
     "sudo sysctl kernel.perf_event_paranoid=0 (until the next boot; for good: echo kernel.perf_event_paranoid=0 |"
-    " sudo tee /etc/sysctl.d/99-rapl.conf), or sudo setcap cap_perfmon=ep on the python that runs nightwatt"
-    " (not its link in a virtual environment), or in a container --cap-add PERFMON"
+    f" sudo tee /etc/sysctl.d/99-rapl.conf), or sudo setcap cap_perfmon=ep {os.path.realpath(sys.executable)}"
+    " (every program of this Python may then count), or start a container with --cap-add PERFMON"
 )
 _KINDS = {
     "energy-pkg": "package",
@@ -134,12 +136,13 @@ def _source(root: Path) -> tuple[int, list[_Kind], dict[int, Place], dict[str, s
     try:
         source = int((folder / "type").read_bytes())
         places = {cpu: place_of(root, cpu) for cpu in cpu_list((folder / "cpumask").read_text())}
-        names = sorted(path.name for path in (folder / "events").iterdir() if "." not in path.name)
+        found = sorted(path.name for path in (folder / "events").iterdir() if "." not in path.name)
     except (OSError, ValueError) as error:
         raise SensorMissing(f"the event source `power` cannot be understood: {error}") from error
     kinds: list[_Kind] = []
     left_out: dict[str, str] = {}
     single_cores = counts_single_cores(root)
+    names = [*(name for name in _KINDS if name in found), *(name for name in found if name not in _KINDS)]
     for name in names:
         try:
             if name not in _KINDS:

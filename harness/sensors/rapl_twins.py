@@ -90,12 +90,12 @@ def _whole_packages(kept: Mapping[str, Counter], twins: Mapping[str, str]) -> di
 
 
 def _kind(domain: str) -> str:
-    """package of package-0-die-1."""
+    """What sort of part it is: package of package-0-die-1."""
     return domain.partition("-")[0]
 
 
 def _package(domain: str) -> str:
-    """package-0 of package-0-die-1; what has no dies is its own."""
+    """What its dies are dies of: package-0 of package-0-die-1."""
     return domain.partition("-die-")[0]
 
 

@@ -4,6 +4,7 @@ import errno
 
 import pytest
 
+from harness.channels import DOMAIN_NAME
 from harness.domains import choose
 from harness.errors import SensorMissing
 from harness.record import Kind, Quality
@@ -89,6 +90,21 @@ def test_a_domain_bears_the_chip_s_and_the_input_s_own_names(board):
     sensor = board.open()
     assert expected == domains(sensor)
     assert {Quality.MEASURED} == {channel.quality for channel in sensor.channels}
+
+
+@pytest.mark.parametrize(
+    ("name", "label", "domain"),
+    [
+        ("amd_hsmp_hwmon", "", "amd_hsmp_hwmon"),
+        ("_odd__chip_", "VDD_CORE (1.1 V)", "odd-chip-vdd_core-1-1-v"),
+        ("x", "a_, b", "x-a-b"),
+        ("Ä", "+", "unnamed"),
+    ],
+)
+def test_whatever_a_chip_calls_itself_its_domain_can_be_called_so(board, name, label, domain):
+    board.chip(0, name, "place", power1_input=1, power1_label=label)
+    assert [domain] == domains(board.open())
+    assert DOMAIN_NAME.fullmatch(domain)
 
 
 def test_chips_of_one_name_are_told_apart_by_their_place_on_the_bus(board):

@@ -2,6 +2,8 @@
 
 import errno
 import itertools
+import os
+import sys
 
 import numpy as np
 import pytest
@@ -88,7 +90,7 @@ def test_why_the_better_way_was_not_taken_is_told_with_the_remedy(machine, serve
     why = sensor.summary()["absent"]["perf_event"]
     assert "perf_event_paranoid is 2, and this process has no CAP_PERFMON" in why
     assert "sudo sysctl kernel.perf_event_paranoid=0" in why
-    assert "setcap cap_perfmon" in why
+    assert f"setcap cap_perfmon=ep {os.path.realpath(sys.executable)}" in why
 
 
 def test_where_no_way_works_each_says_why_and_what_would_help(machine, server, deny):

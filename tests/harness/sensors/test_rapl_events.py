@@ -60,11 +60,12 @@ def test_dies_that_mirror_one_counter_are_the_package_once(machine, rapl):
 
 
 def test_counters_that_do_not_move_are_not_called_one(machine):
-    machine.cpu(0, 0)
-    machine.cpu(1, 1)
+    machine.cpu(0, 0, die=0)
+    machine.cpu(1, 0, die=1)
     still = machine.register(0, start=7)
     machine.pmu("0-1", energy_pkg={0: machine.register(40), 1: machine.register(43)}, energy_gpu={0: still, 1: still})
-    assert ["uncore-0", "uncore-1", "package-0", "package-1"] == domains(opened(machine))
+    expected = ["package-0-die-0", "package-0-die-1", "uncore-0-die-0", "uncore-0-die-1"]
+    assert expected == domains(opened(machine))
 
 
 def test_the_platform_is_counted_on_the_package_that_has_it(machine):
@@ -74,12 +75,13 @@ def test_the_platform_is_counted_on_the_package_that_has_it(machine):
     machine.pmu(
         "0,1",
         energy_pkg={0: machine.register(40), 1: machine.register(43)},
-        energy_psys={0: machine.register(0, start=0), 1: machine.register(30, unit=0)},
+        energy_psys={0: machine.register(0, start=0), 1: machine.register(5, unit=0)},
     )
     sensor = opened(machine)
     assert ["package-0", "package-1", "psys"] == domains(sensor)
     assert "power/energy-psys/ on CPU 1" == sensor.summary()["counters"]["psys"]
     assert "psys: it does not count here" == sensor.summary()["left_out"]["power/energy-psys/ on CPU 0"]
+    assert [True] == [event.closed for event in machine.events if event.closed]
 
 
 def test_a_second_counter_of_the_platform_is_left_out(machine):
@@ -253,6 +255,12 @@ def test_the_whole_way_through_the_real_system_call(allowed, machine):
 def test_the_real_system_call_says_what_is_wrong():
     with pytest.raises(OSError, match=r"No such file or directory|Invalid argument|Permission denied|not permitted"):
         perf_event.open_event(2**31 - 7, 0, 0)
+
+
+def test_the_event_is_not_handed_on_to_other_programs(allowed):
+    event = perf_event.open_event(SOFTWARE, CPU_CLOCK, 0)
+    assert not os.get_inheritable(event._descriptor)
+    event.close()
 
 
 def test_a_machine_of_another_kind_has_no_energy_events(monkeypatch):

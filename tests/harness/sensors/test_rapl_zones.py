@@ -153,6 +153,28 @@ def test_a_counter_that_stays_unreadable_is_lost(machine, rapl):
     assert before
 
 
+def test_a_counter_that_is_not_readable_yet_is_waited_for(machine):
+    path = machine.zone("intel-rapl:0", "package-0", machine.register(100)) / "energy_uj"
+    machine.clock.t_ns = 10**12
+    sensor = opened(machine)
+    path.write_text("")
+    assert [] == sensor.read(machine.clock.t_ns)
+    assert "" == sensor.lost
+    machine.show()
+    assert [0.0] == [reading.value for reading in sensor.read(machine.clock.t_ns)]
+
+
+def test_a_counter_that_turns_fast_is_lost_as_soon_as_a_turn_may_be_missed(machine, rapl):
+    path = machine.zone("intel-rapl:0", "package-0", machine.register(100, unit=14, bits=25)) / "energy_uj"  # 2 kJ
+    sensor = opened(machine)
+    rapl.readings_for(sensor, machine.clock, 1)
+    path.write_text("")
+    for _ in range(11):
+        machine.clock.t_ns += 200_000_000
+        sensor.read(machine.clock.t_ns)
+    assert "package-0: it could not be read for 2" in sensor.lost
+
+
 def test_counters_that_may_not_be_read_are_missing_with_the_remedy(machine, deny):
     machine.zone("intel-rapl:0", "package-0", machine.register(40))
     deny("energy_uj")
