@@ -14,7 +14,7 @@ from harness.record import RunRecord, number
 RUN_COLUMNS = (
     *("run", "slot", "block", "position", "replicate", "attempt", "order", "configuration", "factor.", "seed"),
     *("status", "validity", "exit_code", "reason", "started_s", "launched_s", "duration_s", "window", "gap_s"),
-    *("start_temperature_C.", "metric.", "verdicts", "rows", "rehearsal"),
+    *("window_gap_s", "start_temperature_C.", "metric.", "verdicts", "rows", "rehearsal", "hint"),
 )
 """A name that ends in a dot stands for all columns that begin with it."""
 PHASE_COLUMNS = ("run", "phase", "begin_s", "duration_s", "metric.")
@@ -75,11 +75,13 @@ def _row(order: int, name: str, record: RunRecord, first_ns: int) -> dict[str, A
         "duration_s": np.nan if record.window is None else record.window.duration_s,
         "window": "" if record.window is None else record.window.name,
         "gap_s": _number(record.gap_s),
+        "window_gap_s": _number(record.window_gap_s),
         **{f"start_temperature_C.{domain}": _number(value) for domain, value in record.start_temperature_C.items()},
         **_metrics(record.metrics),
         "verdicts": "; ".join(verdict.name for verdict in record.verdicts),
         "rows": record.rows,
         "rehearsal": record.rehearsal,
+        "hint": record.hint,
     }
 
 

@@ -114,8 +114,8 @@ class Night:
 
         run, slot, block, position, replicate, attempt, order (1…), configuration, factor.<name>…, seed, status,
         validity, exit_code, reason, started_s and launched_s (since the night's first attempt), duration_s (of the
-        window), window, gap_s, start_temperature_C.<domain>…, metric.<name>…, verdicts (names joined by "; "), rows,
-        rehearsal. A number that is not known is NaN.
+        window), window, gap_s, window_gap_s, start_temperature_C.<domain>…, metric.<name>…, verdicts (names joined by
+        "; "), rows, rehearsal, hint. A number that is not known is NaN.
         """
         return self._runs.copy()
 

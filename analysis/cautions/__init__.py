@@ -5,7 +5,7 @@ The program looks for these by itself; none of them changes a number.
 
 from __future__ import annotations
 
-from analysis.cautions import comparison, machine, measurement, meters
+from analysis.cautions import comparison, machine, measurement, meters, waits
 from analysis.cautions.evidence import Evidence
 from analysis.findings import Caution
 
@@ -29,6 +29,8 @@ def cautions(seen: Evidence) -> list[Caution]:
         meters.meters,
         comparison.accuracy,
         measurement.verdicts,
+        waits.gaps,
+        waits.gates,
         machine.machine,
     )
     return [caution for part in parts for caution in part(seen)]

@@ -20,6 +20,8 @@ RATIO_LIMIT = 0.01
 """Counter and trace should agree this well."""
 SHORT_REFRESHES = 20
 """A window of fewer refreshes of its sensor is short."""
+SAID_OTHERWISE = ("short_window", "counter_ratio")
+"""Verdicts whose matter has a caution of its own, with the figures of what is compared."""
 UNCERTAINTY_LIMIT = 0.01
 """A bound of more than this part of a run's energy is said."""
 COVERAGE_LIMIT = 0.99
@@ -182,7 +184,7 @@ def verdicts(seen: Evidence) -> Iterator[Caution]:
     for run in counted & set(seen.night.records):
         record = seen.night.records[run]
         for verdict in record.verdicts:
-            if verdict.level is Level.WARNING:
+            if verdict.level is Level.WARNING and verdict.name not in SAID_OTHERWISE:
                 found.setdefault(verdict.name, []).append((record.configuration, verdict.evidence))
     for name in sorted(found):
         per = Counter(configuration for configuration, _ in found[name])

@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields, replace
 
 import pandas as pd
 
-from analysis.listings import answers, carbon, evidence
+from analysis.listings import answers, attempts, carbon, evidence
 from analysis.listings import meters as of_meters
 from analysis.listings import night as of_night
 from analysis.load import Night
@@ -16,6 +16,7 @@ from analysis.tables import Table
 NAMES = (
     *("summary", "comparisons", "effects", "equivalence", "metrics", "exploratory", "drift", "verdicts", "sampler"),
     "meters",
+    *("gaps", "gates", "faults"),
     *("carbon", "places", "exclusions", "outlier-rule", "tests", "runs", "machine", "channels", "design", "reproduce"),
 )
 """Every name that a table of a report can have."""
@@ -59,6 +60,9 @@ def sections(night: Night, study: Study, rows: pd.DataFrame) -> Sections:
         drift=(evidence.drift(found),),
         quality=(
             of_night.verdicts(night),
+            attempts.gaps(night),
+            *([attempts.gates(night)] if any(record.gates for record in night.records.values()) else []),
+            *([attempts.faults(night)] if any(record.reason for record in night.records.values()) else []),
             of_night.sampler(night),
             *([of_meters.meters(night)] if night.meters.alignments else []),
         ),

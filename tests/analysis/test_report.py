@@ -102,7 +102,7 @@ def test_every_section_and_every_file_that_is_linked_is_there(reported):
     expected += ["methods", "reproduce"]
     assert expected == sections
     linked = re.findall(r'href="([^#"]+\.[a-z]+)"', page)
-    assert 8 * 3 + 17 * 4 + 1 >= len(linked) > 60
+    assert 12 * 3 + 24 * 4 + 1 >= len(linked) > 60
     assert [] == [name for name in linked if not (paths.folder / name).is_file()]
     assert sorted([*linked, "index.html"]) == sorted(files_of(paths.folder))
 
