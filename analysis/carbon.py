@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from harness.protocol_model import Carbon as Asked
 
 J_PER_KWH = 3.6e6
+NO_ENERGY = "no run of the headline has an energy"
 GIVEN = "given in the protocol"
 
 
@@ -89,6 +90,8 @@ def words(found: Carbon | None) -> str:
 def _emitted(energy: Estimate, place: Place) -> Estimate:
     if place.intensity_g_per_kWh is None:
         return Estimate(None, "g", n=energy.n, note=place.source)
+    if energy.value is None:
+        return Estimate(None, "g", n=energy.n, note=NO_ENERGY)
     factor = place.intensity_g_per_kWh * place.pue / J_PER_KWH
-    value, low, high = (None if item is None else item * factor for item in (energy.value, energy.low, energy.high))
-    return Estimate(value, "g", low, high, energy.level, energy.n, energy.note)
+    low, high = (None if item is None else item * factor for item in (energy.low, energy.high))
+    return Estimate(energy.value * factor, "g", low, high, energy.level, energy.n, energy.note)

@@ -3,8 +3,9 @@
 ::
 
     open    import | country known? | offline tracker, nothing written or sent | what it found -> channels
-    read    first: start it; then flush: it measures, and hands its totals over | could that be true? -> readings
-    finish  a last reading; stop: its own CO2 goes into the summary
+            start, warm up, a first reading: its counters begin before the workload does
+    read    flush: it measures, and hands its totals over | could that be true? -> readings
+    finish  a last reading, after the workload; stop: its own CO2 goes into the summary
 
 Hosted by a sampler process of its own: it brings pandas (130 MB) and a thread. Its scheduler is set to a period that
 no run reaches, so that it measures when we ask and never at the same time; its thread that looks at loads and powers
@@ -29,6 +30,8 @@ from harness.sensors.clock import CLOCK, Clock
 from harness.sensors.sensor import Reading, Site
 
 REMEDY = 'pip install "nightwatt[codecarbon]"'
+ANEW_S = 0.06
+"""Asked again within 50 ms CodeCarbon does not measure anew."""
 MOST_FAILURES = 3
 """So many failed measurements in a row, and it counts as lost."""
 
@@ -87,12 +90,12 @@ def open_sensor(
         ) from error
     if not parts:
         raise SensorMissing(
-            f"CodeCarbon {package.version} finds nothing to tell: {'; '.join(left_out) or 'no hardware'}",
+            f"CodeCarbon {package.version} finds nothing to tell: {_listed(left_out)}",
             where=f"instruments.{NAME}",
             remedy="`nightwatt check` says how RAPL becomes readable",
         )
     period_s = float(settings.get("interval_ms", 1000.0)) / 1000
-    return CodeCarbon(
+    sensor = CodeCarbon(
         version=package.version,
         country=country,
         tracker=tracker,
@@ -103,6 +106,8 @@ def open_sensor(
         period_s=period_s,
         clock=clock,
     )
+    sensor.begin()
+    return sensor
 
 
 class CodeCarbon:
@@ -120,7 +125,7 @@ class CodeCarbon:
         totals: Totals,
         heard: Heard,
         parts: Sequence[Part],
-        left_out: Sequence[str],
+        left_out: Mapping[str, str],
         period_s: float,
         clock: Clock,
     ) -> None:
@@ -130,11 +135,12 @@ class CodeCarbon:
         self._totals = totals
         self._heard = heard
         self._watches = [Watch(part) for part in parts]
-        self._left_out = tuple(left_out)
+        self._left_out = left_out
         self._clock = clock
         self.period_s = period_s
         self.channels = tuple(_channel(part, period_s) for part in parts)
-        self._is_running = self._is_over = False
+        self._is_over = False
+        self._first: Sequence[Reading] = ()
         self._told_kWh = (-1.0, -1.0, -1.0)
         self._failures = self._missed = self._reads = self._slow = 0
         self._longest_s = self._last_s = 0.0
@@ -155,12 +161,23 @@ class CodeCarbon:
             return f"CodeCarbon failed to measure {self._failures} times in a row: {last[0]}"
         return "; ".join(watch.lost for watch in self._watches if watch.lost)
 
+    def begin(self) -> None:
+        """Start it and take a first reading; what it loads when it is first asked for totals is then loaded."""
+        self._ask(self._tracker.start)
+        self._ask(self._tracker.flush)
+        self._clock.sleep(ANEW_S)
+        self._first = self._read()
+
     def read(self, now_ns: int) -> Sequence[Reading]:
         """Have it measure; one total for each part that is still to be believed."""
+        first, self._first = self._first, ()
+        return (*first, *self._read())
+
+    def _read(self) -> Sequence[Reading]:
         if self._is_over or self._failures >= MOST_FAILURES:
             return ()
         before_ns = self._clock.now_ns()
-        data = self._measured()
+        data = self._ask(self._tracker.flush)
         after_ns = self._clock.now_ns()
         self._last_s = (after_ns - before_ns) / 1e9
         self._longest_s = max(self._longest_s, self._last_s)
@@ -172,7 +189,7 @@ class CodeCarbon:
         self._failures = 0
         told_kWh = (data.cpu_energy, data.gpu_energy, data.ram_energy)
         if told_kWh == self._told_kWh:
-            return ()  # asked again within 50 ms it does not measure anew
+            return ()  # it has not measured anew
         self._told_kWh = told_kWh
         self._reads += 1
         t_ns = (before_ns + after_ns) // 2
@@ -185,6 +202,7 @@ class CodeCarbon:
 
     def finish(self, now_ns: int) -> Sequence[Reading]:
         """The last reading; then it is stopped."""
+        self._clock.sleep(ANEW_S)
         readings = self.read(now_ns)
         self._stop()
         return readings
@@ -195,7 +213,7 @@ class CodeCarbon:
             "version": self._version,
             "country": self._country,
             "parts": {watch.part.domain: watch.part.source for watch in self._watches},
-            "left_out": list(self._left_out),
+            "left_out": dict(self._left_out),
             "said": list(self._heard.said),
             "reads": self._reads,
             "missed": self._missed,
@@ -210,19 +228,16 @@ class CodeCarbon:
         self._stop()
         logging.getLogger(NAME).removeHandler(self._heard)
 
-    def _measured(self) -> Any:
-        """Its totals after a new measurement; None where that failed."""
+    def _ask(self, call: Callable[[], Any]) -> Any:
+        """The totals that a call brought; None where it failed."""
         try:
-            if not self._is_running:
-                self._is_running = True
-                self._tracker.start()
-            self._tracker.flush()
+            call()
         except Exception as error:  # noqa: BLE001 - it suppresses its own; whatever comes through all the same
             self._heard.said.append(f"{type(error).__name__}: {error}")
         return self._totals.take()
 
     def _stop(self) -> None:
-        if self._is_over or not self._is_running:
+        if self._is_over:
             return
         self._is_over = True
         try:
@@ -242,6 +257,10 @@ class CodeCarbon:
 def _channel(part: Part, period_s: float) -> Channel:
     name = channel_name(NAME, part.domain, "energy_J")
     return Channel(name, "J", Kind.COUNTER, part.domain, part.quality, part.source, period_s, device=part.device)
+
+
+def _listed(left_out: Mapping[str, str]) -> str:
+    return "; ".join(f"{what}: {why}" for what, why in left_out.items()) or "no hardware"
 
 
 def _check_country(country: str, known: Mapping[str, Any], version: str) -> None:

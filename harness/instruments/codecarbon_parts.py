@@ -95,20 +95,20 @@ class Watch:
         return ""
 
 
-def parts_of(hardware: Iterable[Any], said: Iterable[str] = ()) -> tuple[tuple[Part, ...], tuple[str, ...]]:
-    """The parts behind CodeCarbon's hardware records, and one sentence on each that is left out.
+def parts_of(hardware: Iterable[Any], said: Iterable[str] = ()) -> tuple[tuple[Part, ...], dict[str, str]]:
+    """The parts behind CodeCarbon's hardware records, and what is left out with the reason.
 
     ``said`` is what it warned of while it looked: there alone it tells that a rating is a guess.
     """
     is_guess = any(text.startswith(_GUESSED) for text in said)
     parts: list[Part] = []
-    left_out: list[str] = []
+    left_out: dict[str, str] = {}
     for item in hardware:
         kind = type(item).__name__
         if kind == "CPU" and item._mode == "intel_rapl":
             found = _rapl(item._intel_interface)
             if found is None:
-                left_out.append("the CPU: CodeCarbon found RAPL, but no package that it can read, and would tell 0 J")
+                left_out["cpu"] = "CodeCarbon found RAPL, but no package that it can read, and would tell 0 J"
             else:
                 parts.append(found)
         elif kind == "CPU":
@@ -118,8 +118,8 @@ def parts_of(hardware: Iterable[Any], said: Iterable[str] = ()) -> tuple[tuple[P
         elif kind == "GPU":
             parts += _Cards(item).parts()
         else:
-            left_out.append(f"{kind}: a kind of hardware whose readings by CodeCarbon nightwatt cannot vouch for")
-    return tuple(parts), tuple(left_out)
+            left_out[kind] = "a kind of hardware whose readings by CodeCarbon nightwatt cannot vouch for"
+    return tuple(parts), left_out
 
 
 def _cpu_J(data: Any) -> float:

@@ -132,7 +132,8 @@ def test_a_country_without_an_intensity_gives_no_number_but_its_reason(simulate_
 
 def test_a_night_without_energy_has_no_CO2_of_zero(simulate_once):
     found = study(load(night(simulate_once, NLD, energy=False).path))
-    assert [None, None] == [item.mean.value for item in found.carbon.footprints]
+    nothing = (None, "no run of the headline has an energy")
+    assert [nothing] * 2 == [(item.mean.value, item.mean.note) for item in found.carbon.footprints]
 
 
 def test_two_places_of_one_name_are_told_apart(simulate_once):
