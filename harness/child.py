@@ -15,6 +15,8 @@ from pathlib import Path
 
 LONGEST_BACKLOG_B = 1 << 20
 """An unfinished line beyond this is dropped: whatever a child prints, memory stays bounded."""
+STARTED: set[int] = set()
+"""The pids of the children that this process has started and that have not been seen to end."""
 _READS_AT_ONCE = 16
 KILL_WAIT_S = 5.0
 """How long a killed process may take to go; one that hangs in the kernel may never."""
@@ -44,6 +46,7 @@ class Child:
         os.set_blocking(self.output, False)
         self.output_open = True
         self.pid = self._process.pid
+        STARTED.add(self.pid)
         self.pidfd = os.pidfd_open(self.pid)
         """Readable once the process has gone, for a selector."""
 
@@ -79,7 +82,10 @@ class Child:
     @property
     def exit_code(self) -> int | None:
         """None while it runs; a signal's number is negative."""
-        return self._process.poll()
+        code = self._process.poll()
+        if code is not None:
+            STARTED.discard(self.pid)  # the kernel may give the number to another now
+        return code
 
     def wait(self, timeout_s: float) -> bool:
         """Wait until it has gone, at most so long; returns whether it has."""

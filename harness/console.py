@@ -25,6 +25,7 @@ from harness.events import (
     StageStarted,
     Tick,
     Trouble,
+    WaitStarted,
     WarmupStarted,
 )
 from harness.record import NightFolder
@@ -149,6 +150,9 @@ class Console:
                 word = "REHEARSAL: " if event.rehearsal else ""
                 left = event.slots - event.done
                 return f"{word}{view.title}: the night {verb} in {event.folder}, {left} of {event.slots} runs to do"
+            case WaitStarted():
+                until = clock(event.until_realtime_s, self._realtime_s())
+                return f"waits until {until} ({event.why}); Ctrl-C ends the wait, nothing is lost"
             case WarmupStarted():
                 return f"warm-up for {duration(event.duration_s)}"
             case RunSettled():

@@ -168,6 +168,8 @@ def record_of(order: RunOrder, course: Course, folder: Path) -> RunRecord:
         settings=course.settings,
         command=order.command,
         rehearsal=order.rehearsal,
+        cohort=order.cohort,
+        night=order.night_id,
     )
     evidence = Evidence(
         marks=course.marks,

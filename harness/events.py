@@ -24,6 +24,15 @@ class NightStarted:
 
 
 @dataclass(frozen=True)
+class WaitStarted:
+    """The session waits until a moment (CLOCK_REALTIME) before it begins."""
+
+    until_realtime_s: float
+    why: str
+    """The key of the protocol that asks for it."""
+
+
+@dataclass(frozen=True)
 class WarmupStarted:
     """The warm-up's command runs for ``duration_s``."""
 
@@ -101,5 +110,14 @@ class NightEnded:
 
 
 Event = (
-    NightStarted | WarmupStarted | RunStarted | StageStarted | Tick | RunSettled | BlockSettled | Trouble | NightEnded
+    NightStarted
+    | WaitStarted
+    | WarmupStarted
+    | RunStarted
+    | StageStarted
+    | Tick
+    | RunSettled
+    | BlockSettled
+    | Trouble
+    | NightEnded
 )

@@ -20,8 +20,9 @@ from pathlib import Path
 from typing import Any
 
 from harness import protocol as protocols
+from harness.cohorts import Cohort, read_cohorts
 from harness.errors import NightFolderError, UsageError
-from harness.host import Host, digest
+from harness.host import Host
 from harness.plan import Plan, Slot, document
 from harness.progress import Outcome, RunKey
 from harness.protocol_model import Protocol
@@ -45,7 +46,8 @@ from harness.record import (
 )
 
 _ENTRIES = (
-    "protocol.toml", "plan.json", "host.json", "journal", "sources", "runs", "report", "console.log", "lock",
+    "protocol.toml", "plan.json", "host.json", "cohorts.json", "status.html",
+    "journal", "sources", "runs", "report", "console.log", "lock",
 )  # fmt: skip
 
 _PARQUET = b"PAR1"
@@ -65,10 +67,17 @@ class OpenNight:
     protocol_sha256: str
     plan: Plan
     host: Host
-    """The machine on which the night began."""
+    """The machine as the cohort has it."""
     sources: Mapping[str, Path]
     """Where the workload's scripts lie, by their names in ``sources/``."""
     rehearsal: bool
+    id: str = ""
+    """The name under which it was begun; empty where an older nightwatt began it."""
+    overrides: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    cohorts: tuple[Cohort, ...] = ()
+    """All of them, the one with which the night began first."""
+    cohort: int = 1
+    """To which the runs belong that are executed now; ``protocol``, ``host`` and ``sources`` are its."""
     outcomes: tuple[Outcome, ...] = ()
     used: tuple[RunKey, ...] = ()
     """Slot and attempt of every run folder, whatever became of it."""
@@ -126,7 +135,7 @@ def begin(
                 plan, protocol,
                 nightwatt=version(), protocol_file=str(protocol_file.absolute()),
                 protocol_sha256=hashlib.sha256(body).hexdigest(), created_realtime_ns=created_realtime_ns,
-                overrides=overrides, sources=sources, rehearsal=rehearsal,
+                overrides=overrides, sources=sources, rehearsal=rehearsal, night=name,
             ),
         )  # fmt: skip
         write_json(staging.host, host.to_json())
@@ -162,14 +171,14 @@ def refuse_unless_night(folder: NightFolder) -> None:
 def read(root: Path) -> OpenNight:
     """The night in ``root``; raises NightFolderError at the first thing that is not as a night's folder should be."""
     head = read_head(root)
-    if digest(head.folder.protocol) != head.protocol_sha256:
+    if not head.folder.protocol.is_file():
         raise NightFolderError(
-            "the protocol in this night is not the one it was begun with",
+            "this night has lost its protocol",
             where=str(head.folder.protocol),
-            remedy="put the old file back, or begin a new night with the changed one: `nightwatt run`",
+            remedy=f"put the file back: a copy of {head.protocol_file.name} as it was when the night began",
         )
     _refuse_foreign(head.folder)
-    outcomes, used, partial = _runs(head.folder, head.plan)
+    outcomes, used, partial = _runs(head)
     return dataclasses.replace(head, outcomes=tuple(outcomes), used=tuple(used), partial=tuple(partial))
 
 
@@ -189,13 +198,20 @@ def read_head(root: Path) -> OpenNight:
         protocol, plan = protocols.from_json(body["protocol"]), Plan.from_json(body)
         sources = {slug(item["copied_as"]): Path(item["path"]) for item in body["sources"]}
         protocol_file, sha256, rehearsal = Path(body["protocol_file"]), body["protocol_sha256"], bool(body["rehearsal"])
+        began_ns, overrides, night = int(body["created_realtime_ns"]), dict(body["overrides"]), body.get("night", "")
+        if not isinstance(night, str):
+            raise TypeError("its night is no name")
     except (KeyError, TypeError, ValueError, UsageError) as error:
         raise _unreadable(folder.plan, f"it is not a plan ({type(error).__name__}: {error})") from error
     try:
         host = Host.from_json(_json(folder.host))
     except (KeyError, TypeError, ValueError) as error:
         raise _unreadable(folder.host, f"it does not describe a host ({error})") from error
-    return OpenNight(folder, protocol, protocol_file, sha256, plan, host, sources, rehearsal)
+    first = Cohort(1, began_ns, host, protocol, sha256, sources)
+    return OpenNight(
+        folder, protocol, protocol_file, sha256, plan, host, sources, rehearsal,
+        id=night, overrides=overrides, cohorts=read_cohorts(folder, first),
+    )  # fmt: skip
 
 
 def record_of(path: Path) -> RunRecord:
@@ -207,8 +223,8 @@ def record_of(path: Path) -> RunRecord:
         raise _damaged(file, f"this run's record is damaged: {error or type(error).__name__}") from error
 
 
-def planned_record(path: Path, slots: Mapping[str, Slot]) -> RunRecord:
-    """The record in a settled run folder of the plan whose ``slots`` (by key) these are.
+def planned_record(path: Path, slots: Mapping[str, Slot], night: str = "") -> RunRecord:
+    """The record in a settled run folder of the plan whose ``slots`` (by key) these are, begun as ``night``.
 
     Raises NightFolderError where the folder is no run of that plan, or the record is damaged or that of another run.
     """
@@ -219,10 +235,12 @@ def planned_record(path: Path, slots: Mapping[str, Slot]) -> RunRecord:
     record = record_of(path)
     if (record.slot, record.attempt, record.configuration) != (name.slot, name.attempt, slot.configuration):
         raise _foreign(path / RUN_JSON, f"it is the record of {record.slot}, attempt {record.attempt}")
+    if night and record.night and record.night != night:
+        raise _foreign(path, f"it is a run of the night {record.night}")
     return record
 
 
-def supersede(path: Path, gap_s: float, limit_s: float) -> None:
+def supersede(path: Path, why: str, gap_s: float | None = None, limit_s: float | None = None) -> None:
     """Mark a settled run as superseded: nothing of its record is lost, the verdict says what it was and why.
 
     The record is replaced whole (aside, fsync, rename); a crash in between leaves the old one, and the next session
@@ -230,16 +248,17 @@ def supersede(path: Path, gap_s: float, limit_s: float) -> None:
     """
     record = record_of(path)
     verdict = Verdict(
-        "superseded", Cause.MEASUREMENT, Level.INVALID, gap_s, limit_s, "s",
-        f"was {record.validity.value}; its block stood still for longer than night.max_block_gap_s and was begun anew",
+        "superseded", Cause.MEASUREMENT, Level.INVALID, gap_s, limit_s, "s" if gap_s is not None else "",
+        f"was {record.validity.value}; {why}, and was begun anew",
     )  # fmt: skip
     renewed = dataclasses.replace(record, validity=Validity.SUPERSEDED, verdicts=(*record.verdicts, verdict))
     write_json(path / RUN_JSON, renewed.to_json())
 
 
-def _runs(folder: NightFolder, plan: Plan) -> tuple[list[Outcome], list[RunKey], list[Path]]:
+def _runs(head: OpenNight) -> tuple[list[Outcome], list[RunKey], list[Path]]:
     """What the run folders say: outcomes of the settled ones, all attempts used, and the partial folders."""
-    slots = {slot.key: slot for slot in plan.slots}
+    folder = head.folder
+    slots = {slot.key: slot for slot in head.plan.slots}
     outcomes: list[Outcome] = []
     used: list[RunKey] = []
     partial: list[Path] = []
@@ -257,7 +276,7 @@ def _runs(folder: NightFolder, plan: Plan) -> tuple[list[Outcome], list[RunKey],
             if path.name.endswith(PARTIAL):
                 partial.append(path)
             continue
-        record = planned_record(path, slots)
+        record = planned_record(path, slots, head.id)
         _refuse_torn_samples(path, record)
         outcomes.append(Outcome.of(record))
     return outcomes, used, partial

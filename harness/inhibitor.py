@@ -8,6 +8,8 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+from harness.child import STARTED
+
 _LEAVE_S = 2.0
 
 
@@ -28,6 +30,7 @@ def awake(why: str) -> Iterator[bool]:
     except OSError:
         yield False
         return
+    STARTED.add(process.pid)
     try:
         yield process.poll() is None
     finally:
@@ -39,6 +42,7 @@ def awake(why: str) -> Iterator[bool]:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+        STARTED.discard(process.pid)
 
 
 def _command(why: str) -> list[str] | None:

@@ -32,7 +32,7 @@ import select
 import signal
 import sys
 import time
-from typing import Any, NoReturn, TypedDict
+from typing import Any, NoReturn, NotRequired, TypedDict
 
 from harness.process_tree import descendants, name_of, signal_all
 
@@ -56,6 +56,8 @@ class Spec(TypedDict):
     cwd: str
     env: dict[str, str]
     """Added to the keeper's own environment."""
+    stdin: NotRequired[str]
+    """Left out: nothing to read."""
     stdout: str
     stderr: str
     exit_file: str
@@ -131,7 +133,8 @@ class Keeper:
         spec = self.spec
         environment = {**os.environ, **spec["env"]}
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
-        files = [os.open(os.devnull, os.O_RDONLY), os.open(spec["stdout"], flags), os.open(spec["stderr"], flags)]
+        stdin = os.open(spec.get("stdin", os.devnull), os.O_RDONLY)
+        files = [stdin, os.open(spec["stdout"], flags), os.open(spec["stderr"], flags)]
         reader, writer = os.pipe()
         keeper = os.getpid()
         self.launched_ns = time.monotonic_ns()

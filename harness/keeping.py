@@ -7,6 +7,7 @@ ended here.
 from __future__ import annotations
 
 import json
+import os
 import signal
 import sys
 import time
@@ -17,6 +18,7 @@ from typing import Any
 
 from harness.child import Child, tail_of
 from harness.errors import RunFault
+from harness.orphans import end_orphans
 from harness.process_tree import members, signal_all
 from harness.record import read_json
 
@@ -67,6 +69,8 @@ class Kept:
     timeout_s: float
     grace_s: float
     exit_file: Path
+    stdin: Path | None = None
+    """What it reads; None: nothing."""
 
 
 class Keeping:
@@ -81,6 +85,7 @@ class Keeping:
                     "command": kept.command,
                     "cwd": str(kept.cwd),
                     "env": {**kept.env, KEEPER_VARIABLE: str(kept.exit_file)},
+                    "stdin": str(kept.stdin or os.devnull),
                     "stdout": str(kept.stdout),
                     "stderr": str(kept.stderr),
                     "exit_file": str(kept.exit_file),
@@ -150,3 +155,4 @@ class Keeping:
         while (left := members(marker, session)) and time.monotonic() < give_up_s:
             signal_all(left, signal.SIGKILL)
             time.sleep(0.02)
+        end_orphans(ORPHANS_S)

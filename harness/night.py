@@ -3,12 +3,12 @@
 ::
 
     night(opened, stop, resumed)
-      |  partial folders of an interruption set aside
-      |  a block interrupted for longer than max_block_gap_s: its runs superseded, begun anew
+      |  partial folders of an interruption set aside; a wait until starts_at
+      |  a block interrupted for longer than max_block_gap_s, or by a change: its runs superseded, begun anew
       |-- warm-up     the command for its duration, then the discarded runs (block 0); in every session
       |-- block 1     its open slots in the plan's order, then once more those whose run was invalid, up to the limit
       |-- block 2 …   a configuration whose first two runs ended in the same fault is left out from then on
-      v  NightEnded: done | unfinished (failed or invalid runs) | stopped (too many failures) | interrupted
+      v  NightEnded: done | unfinished (failed or invalid runs) | stopped (too many failures, ends_at) | interrupted
 
 Nothing is counted in a file: what is left is what the folder does not hold yet.
 """
@@ -24,9 +24,10 @@ from typing import Any
 
 from harness import protocol as protocols
 from harness import run
-from harness.errors import ExitCode, NightwattError
+from harness.anew import begin_anew, begin_anew_where_due
+from harness.errors import ExitCode, NightFolderError, NightwattError
 from harness.events import BlockSettled, Event, NightEnded, NightStarted, RunSettled, Trouble
-from harness.folder import OpenNight, supersede
+from harness.folder import OpenNight
 from harness.forecast import forecast
 from harness.journal import stamp
 from harness.judge import named_metrics
@@ -38,9 +39,9 @@ from harness.protocol_model import Cooldown, Hook
 from harness.record import PARTIAL, NightFolder, RunName, RunRecord, slug
 from harness.run_folder import set_aside
 from harness.sealing import SEALER_LOG, Sealer
+from harness.shift import Clock, Shift
 from harness.stop import Stop
 from harness.verdicts import Rules
-from harness.view import duration
 from harness.warmup import warm_up
 
 SHORTEST_SLEEP_S = 60.0
@@ -49,26 +50,44 @@ SHORTEST_SLEEP_S = 60.0
 Execute = Callable[[RunOrder, Stop], Iterator[Event]]
 
 
-def night(opened: OpenNight, stop: Stop, *, resumed: bool, execute: Execute | None = None) -> Iterator[Event]:
+def night(
+    opened: OpenNight,
+    stop: Stop,
+    *,
+    resumed: bool,
+    execute: Execute | None = None,
+    progress: Progress | None = None,
+    clock: Clock | None = None,
+) -> Iterator[Event]:
     """Execute what is left of a night; the first event is NightStarted, the last NightEnded.
 
     The caller holds the night's lock. ``stop`` ends it in order: the run in progress is settled as interrupted.
+    ``progress``, where it is given, is kept up to date for whoever else looks at it.
     """
+    progress = progress or progress_of(opened)
     with contextlib.closing(Sealer(opened.folder.journal / SEALER_LOG)) as sealer:
         own = functools.partial(run.execute, sealer=sealer)
-        yield from _Walk(opened, stop, execute or own).events(resumed)
+        yield from _Walk(opened, stop, execute or own, progress, clock or Clock()).events(resumed)
+
+
+def progress_of(opened: OpenNight) -> Progress:
+    """What is done and left of a night that was read."""
+    return Progress(opened.plan, opened.protocol.night.attempts, opened.outcomes, opened.used, opened.cohort)
 
 
 class _Walk:
     """One session of a night: what is known in memory, and the steps."""
 
-    def __init__(self, opened: OpenNight, stop: Stop, execute: Execute) -> None:
+    def __init__(self, opened: OpenNight, stop: Stop, execute: Execute, progress: Progress, clock: Clock) -> None:
         self.opened = opened
         self.folder: NightFolder = opened.folder
         self.protocol = opened.protocol
         self.stop = stop
         self.execute = execute
-        self.progress = Progress(opened.plan, opened.protocol.night.attempts, opened.outcomes, opened.used)
+        self.progress = progress
+        self.shift = Shift(opened.protocol.night, clock)
+        self.late = ""
+        """Why no block is begun any more, for want of time."""
         self.previous_end_ns: int | None = None
         self.previous_window_end_ns: int | None = None
         self.forecast = forecast(opened.protocol, opened.plan)
@@ -93,7 +112,9 @@ class _Walk:
             aside = set_aside(partial)
             yield Trouble("this run was cut short; it is kept, and its slot executed again", run=aside.name)
         if left:
-            yield from self.begin_anew_after_absence()
+            yield from self.shift.wait(self.stop)
+            yield from begin_anew_where_due(self.opened, self.progress, int(self.shift.clock.realtime_s() * 1e9))
+            self.look_at_the_clock(self.next_block(), warmed_up=False)
             yield from self.warm_up()
             for block in self.progress.blocks:
                 yield from self.block(block)
@@ -103,21 +124,25 @@ class _Walk:
         """The open slots of a block, again and again until all are settled for good or the night has to stop."""
         if not self.progress.open(block):
             return
+        self.look_at_the_clock(self.progress.open(block))
         while slots := self.progress.open(block):
             for slot in slots:
                 if self.progress.settled(slot):  # its configuration was retired meanwhile
                     continue
+                if self.progress.blockless:
+                    self.look_at_the_clock([slot])
                 if self.must_stop():
                     return
                 asleep_s = self.asleep_s()
                 if asleep_s > max(self.protocol.night.max_block_gap_s, SHORTEST_SLEEP_S) and self.begun(block):
-                    yield from self.begin_anew(block, asleep_s)
+                    yield from begin_anew(self.opened, self.progress, block, asleep_s)
                     break
                 yield from self.attempt(slot)
         yield BlockSettled(block)
 
     def attempt(self, slot: Slot) -> Iterator[Event]:
         """One attempt of a slot, and what follows from it."""
+        self.refuse_if_gone()
         order = self.order(slot)
         self.progress.use(slot.key, order.name.attempt)
         retired_before = self.progress.retired(slot.configuration)
@@ -186,6 +211,8 @@ class _Walk:
             prefer=protocol.analysis.prefer,
             accuracy=protocol.analysis.accuracy,
             named_metrics=named_metrics(protocol.analysis),
+            cohort=self.opened.cohort,
+            night_id=self.opened.id,
         )
 
     def filled(self, command: tuple[str, ...], given: dict[str, str]) -> tuple[str, ...]:
@@ -224,27 +251,6 @@ class _Walk:
                 return
             yield from self.attempt(slot)
 
-    def begin_anew_after_absence(self) -> Iterator[Event]:
-        """Begin those blocks anew that were left half done for too long before this session."""
-        for block in self.progress.blocks:
-            last_ns = self.progress.last_end_realtime_ns(block)
-            gap_s = (time.time_ns() - last_ns) / 1e9 if last_ns is not None else 0.0
-            if gap_s > self.protocol.night.max_block_gap_s:
-                yield from self.begin_anew(block, gap_s)
-
-    def begin_anew(self, block: int, gap_s: float) -> Iterator[Event]:
-        """Supersede the runs of a block; its slots are open again."""
-        counted = self.progress.counted(block)
-        for outcome in counted:
-            name = RunName(outcome.block, outcome.position, outcome.attempt, slug(outcome.configuration))
-            supersede(self.folder.runs / str(name), gap_s, self.protocol.night.max_block_gap_s)
-        self.progress.supersede(block)
-        yield Trouble(
-            f"block {block} stood still for {duration(gap_s)}, longer than"
-            f" night.max_block_gap_s = {self.protocol.night.max_block_gap_s:g}: it is begun anew",
-            remedy=f"its {len(counted)} earlier runs stay on disk as superseded",
-        )
-
     def begun(self, block: int) -> bool:
         """Whether a block can be begun anew now: something of it is done, and it is a block."""
         return self.progress.last_end_realtime_ns(block) is not None
@@ -255,9 +261,32 @@ class _Walk:
             return 0.0
         return (time.clock_gettime_ns(time.CLOCK_BOOTTIME) - self.attempt_end_boottime_ns) / 1e9
 
+    def next_block(self) -> list[Slot]:
+        """The open slots of the first block that has any."""
+        return next((slots for block in self.progress.blocks if (slots := self.progress.open(block))), [])
+
+    def look_at_the_clock(self, slots: list[Slot], *, warmed_up: bool = True) -> None:
+        """See whether there is time for these slots, and for the warm-up before them."""
+        cooldown, warmup = self.protocol.cooldown, self.protocol.warmup
+        if self.must_stop():
+            return
+        needed_s = self.progress.forecast_s(slots, cooldown.minimum_s if cooldown else 0.0)
+        if warmup is not None and not warmed_up:
+            needed_s += warmup.duration_s + self.progress.forecast_s(self.progress.slots(0))
+        self.late = self.shift.too_late(needed_s)
+
+    def refuse_if_gone(self) -> None:
+        """Raise NightFolderError where the night's folder is no longer there: nothing may be made in its place."""
+        if not self.folder.plan.is_file():
+            raise NightFolderError(
+                "the night's folder has gone while the night was executed",
+                where=str(self.folder.root),
+                remedy="put it back and resume it; what had been settled is in it",
+            )
+
     def must_stop(self) -> bool:
         """Whether nothing new may be started."""
-        if self.stop.level > 0 or self.progress.windowless():
+        if self.stop.level > 0 or self.late or self.progress.windowless():
             return True
         return self.progress.failures_in_a_row >= self.protocol.night.stop_after_failures
 
@@ -283,6 +312,8 @@ class _Walk:
                 f"stopped: no run of the first block has its window, so none could be compared ({why}): {done}",
                 "mend workload.window or the workload's marks, and begin a new night",
             )
+        if self.late:
+            return NightEnded(ExitCode.STOPPED, f"stopped in time: {done}; {self.late}", f"nightwatt resume {folder}")
         failures = self.progress.failures_in_a_row
         return NightEnded(
             ExitCode.STOPPED,

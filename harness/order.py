@@ -69,5 +69,9 @@ class RunOrder:
     """The metric that the judge compares with chance."""
     named_metrics: tuple[str, ...] = ()
     """The results that the analysis cannot do without."""
+    cohort: int = 1
+    """Under which state of machine, software, workload and protocol it is executed."""
+    night_id: str = ""
+    """The name under which the night was begun."""
     silence_s: float = 2.0
     """How long an instrument may say nothing before it counts as lost."""

@@ -147,11 +147,13 @@ def document(
     overrides: Mapping[str, Any] | None = None,
     sources: Sequence[Source] = (),
     rehearsal: bool = False,
+    night: str = "",
 ) -> dict[str, Any]:
     """The content of ``plan.json``: the plan, the resolved protocol, and where both came from."""
     return {
         "schema": SCHEMA,
         "nightwatt": nightwatt,
+        "night": night,
         "rehearsal": rehearsal,
         "created_realtime_ns": created_realtime_ns,
         "protocol_file": protocol_file,

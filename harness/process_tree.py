@@ -7,8 +7,8 @@ import os
 from collections.abc import Iterable, Iterator
 
 
-def processes() -> Iterator[tuple[int, int, int]]:
-    """(pid, parent's pid, session) of every process that is not a zombie."""
+def processes(*, with_dead: bool = False) -> Iterator[tuple[int, int, int]]:
+    """(pid, parent's pid, session) of every process; ``with_dead``: also of those that only wait to be reaped."""
     for entry in os.listdir("/proc"):  # noqa: PTH208  (pathlib would double the time that the keeper takes to start)
         if not entry.isdigit():
             continue
@@ -17,7 +17,7 @@ def processes() -> Iterator[tuple[int, int, int]]:
                 state, parent, _, session = file.read().rpartition(b")")[2].split()[:4]  # the name may hold anything
         except OSError:
             continue  # gone meanwhile
-        if state not in (b"Z", b"X"):
+        if with_dead or state not in (b"Z", b"X"):
             yield int(entry), int(parent), int(session)
 
 
@@ -70,3 +70,16 @@ def name_of(pid: int) -> str:
             return f"{pid} {file.read().strip()}"
     except OSError:
         return str(pid)
+
+
+def started_ticks(pid: int) -> int:
+    """When a process started, in the kernel's ticks since boot: with its pid its lasting identity; 0 where it is none.
+
+    proc(5): field 22 of ``stat``.
+    """
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            fields = file.read().rpartition(b")")[2].split()
+    except OSError:
+        return 0
+    return 0 if fields[0] in (b"Z", b"X") else int(fields[19])

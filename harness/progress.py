@@ -11,22 +11,27 @@ configuration and settles its slot; only an invalid run is repeated, at the end 
 from __future__ import annotations
 
 import statistics
-from collections import defaultdict
+import sys
+from collections import defaultdict, deque
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from harness.plan import Plan, Slot
 from harness.record import RunRecord, Status, Validity
+from harness.standings import Rejected, Standing, Tally
+from harness.view import complaints, reason
 
 BLOCKLESS = ("shuffle", "listed")
 """Orders whose slots are all called block 1: nothing of theirs is ever begun anew."""
 RunKey = tuple[str, int]
 """A slot's key and an attempt's number."""
+RECENT = 20
+"""From how many of a configuration's last runs the length of the next is reckoned."""
 _FAULTS = (Status.FAILED, Status.TIMED_OUT, Status.OUT_OF_MEMORY, Status.KILLED)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """What of a settled run decides how the night goes on."""
 
@@ -40,12 +45,16 @@ class Outcome:
     validity: Validity
     started_realtime_ns: int
     ended_realtime_ns: int
+    cohort: int = 1
     start_temperature_C: Mapping[str, float] = field(default_factory=dict)
     channels: tuple[str, ...] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)
     """Clocks and power limits before its launch."""
     no_window: str = ""
     """Why its window is not known, of a workload that completed."""
+    wrong: tuple[str, ...] = ()
+    """The words for what did not go well with it; empty for a run that can be compared."""
+    reason: str = ""
 
     @classmethod
     def of(cls, record: RunRecord) -> Outcome:
@@ -61,10 +70,13 @@ class Outcome:
             validity=record.validity,
             started_realtime_ns=record.started_realtime_ns,
             ended_realtime_ns=record.started_realtime_ns + record.ended_ns - record.started_ns,
+            cohort=record.cohort,
             start_temperature_C=record.start_temperature_C,
             channels=tuple(channel.name for channel in record.channels),
             settings=record.settings,
             no_window=next((verdict.evidence for verdict in record.verdicts if verdict.name == "no_window"), ""),
+            wrong=complaints(record),
+            reason=reason(record) if complaints(record) else "",
         )
 
     @property
@@ -73,30 +85,49 @@ class Outcome:
         return self.status is not Status.INTERRUPTED and self.validity is not Validity.SUPERSEDED
 
     @property
+    def good(self) -> bool:
+        """Whether it completed and its measurement is sound."""
+        return self.status is Status.COMPLETED and self.validity is not Validity.INVALID
+
+    @property
     def fault(self) -> Status | None:
         """The outcome fault of a run that the measurement did not spoil; None where it has none."""
         return self.status if self.validity is not Validity.INVALID and self.status in _FAULTS else None
+
+    @property
+    def length_s(self) -> float:
+        """How long the attempt took, waits included."""
+        return (self.ended_realtime_ns - self.started_realtime_ns) / 1e9
 
 
 class Progress:
     """A plan and what has become of its slots."""
 
     def __init__(
-        self, plan: Plan, attempts: int, outcomes: Iterable[Outcome] = (), used: Iterable[RunKey] = ()
+        self,
+        plan: Plan,
+        attempts: int,
+        outcomes: Iterable[Outcome] = (),
+        used: Iterable[RunKey] = (),
+        cohort: int = 1,
     ) -> None:
-        """``attempts``: how often an invalid slot is executed; ``used``: (slot, attempt) of every folder there is."""
+        """``attempts``: how often an invalid slot is executed; ``used``: (slot, attempt) of every folder there is.
+
+        ``cohort``: the one to which the runs of this session belong.
+        """
         self.plan = plan
         self.attempts = attempts
+        self.cohort = cohort
         self.blocks = tuple(sorted({slot.block for slot in plan.slots if slot.block > 0}))
         self.failures_in_a_row = 0
         """Runs of this session, one after another, that a person would not expect to fail."""
         self.expected_channels: tuple[str, ...] = ()
-        """The channels of the night's first run that recorded any."""
+        """The channels of the cohort's first run that recorded any."""
         self._of_block: dict[int, list[Slot]] = defaultdict(list)
         for slot in plan.slots:
             self._of_block[slot.block].append(slot)
-        self._slots = {slot.key: slot for slot in plan.slots}
-        self._counted: dict[str, list[Outcome]] = defaultdict(list)
+        self._slots = {sys.intern(slot.key): slot for slot in plan.slots}
+        self._counted: dict[str, tuple[Outcome, ...]] = {}
         self._last_attempt: dict[str, int] = defaultdict(int)
         self._lost: dict[str, int] = defaultdict(int)
         self._faults: dict[str, dict[int, Status]] = defaultdict(dict)
@@ -104,6 +135,9 @@ class Progress:
         self._settled: set[str] = set()
         self._first_settings: dict[str, Mapping[str, Any]] = {}
         self._windowless: str | None = None
+        self._reference: frozenset[str] = frozenset()
+        self._lengths_s: dict[str, deque[float]] = defaultdict(lambda: deque(maxlen=RECENT))
+        self._tally = Tally(slot.configuration for slot in plan.slots if slot.block > 0)
         for slot_key, attempt in used:
             self.use(slot_key, attempt)
         for outcome in sorted(outcomes, key=lambda item: item.started_realtime_ns):
@@ -116,21 +150,30 @@ class Progress:
 
     def settle(self, outcome: Outcome) -> None:
         """Take note of a settled run."""
-        self.use(outcome.slot, outcome.attempt)
+        slot = self._slots[outcome.slot]
+        self.use(slot.key, outcome.attempt)
         if not outcome.counts:
             return
-        self._counted[outcome.slot].append(outcome)
-        self.expected_channels = self.expected_channels or outcome.channels
-        if outcome.settings and outcome.status is not Status.REFUSED:
-            self._first_settings.setdefault(outcome.configuration, outcome.settings)
+        if outcome.cohort == self.cohort:
+            self.expected_channels = self.expected_channels or outcome.channels
+            if outcome.settings and outcome.status is not Status.REFUSED:
+                self._first_settings.setdefault(slot.configuration, outcome.settings)
+            if slot.block > 0 and not self._reference:
+                self._reference = self._row_of(slot)
+        counted = self._counted.get(slot.key, ())
+        if slot.block > 0:
+            self._tally.note(_rejected(outcome) if outcome.wrong else None, slot.configuration)
+            self._tally.good(slot.configuration, outcome.good - (counted[-1].good if counted else False))
+        self._counted[sys.intern(slot.key)] = (*counted, self._slim(outcome, slot))
+        self._lengths_s[slot.configuration].append(outcome.length_s)
         if outcome.status is Status.COMPLETED:
-            self._succeeded.add(outcome.configuration)
+            self._succeeded.add(slot.configuration)
             self.failures_in_a_row = 0
-        elif outcome.validity is Validity.INVALID or outcome.configuration in self._succeeded:
+        elif outcome.validity is Validity.INVALID or slot.configuration in self._succeeded:
             self.failures_in_a_row += 1
-        if outcome.block > 0 and outcome.fault is not None:
-            self._faults[outcome.configuration].setdefault(outcome.replicate, outcome.fault)
-        self._look_at(self._slots[outcome.slot])
+        if slot.block > 0 and outcome.fault is not None:
+            self._faults[slot.configuration].setdefault(slot.replicate, outcome.fault)
+        self._look_at(slot)
 
     def lose(self, slot: Slot) -> None:
         """Take note that an attempt could not be carried out and left no record; it counts in this session."""
@@ -141,10 +184,18 @@ class Progress:
     def supersede(self, block: int) -> None:
         """Forget the runs of a block: its slots are open again."""
         for slot in self._of_block[block]:
-            self._counted.pop(slot.key, None)
+            counted = self._counted.pop(slot.key, ())
+            for outcome in counted:
+                self._tally.forget(outcome.slot, outcome.attempt, slot.configuration)
+            if counted:
+                self._tally.good(slot.configuration, -int(counted[-1].good))
             self._lost.pop(slot.key, None)
             self._faults[slot.configuration].pop(slot.replicate, None)
-            self._settled.discard(slot.key)
+            if slot.key in self._settled:
+                self._settled.discard(slot.key)
+                self._tally.settled(slot.configuration, -1)
+            if slot.key in self._reference:
+                self._reference = frozenset()
         self._windowless = None
 
     def next_attempt(self, slot: Slot) -> int:
@@ -184,33 +235,54 @@ class Progress:
 
     def imperfect(self) -> list[Slot]:
         """The settled slots without a completed, valid run: failed, invalid, or of a retired configuration."""
-        return [
-            slot
-            for block in self.blocks
-            for slot in self._of_block[block]
-            if self.settled(slot)
-            and (
-                (last := self.last(slot)) is None
-                or last.status is not Status.COMPLETED
-                or last.validity is Validity.INVALID
-            )
-        ]
+        slots = (slot for block in self.blocks for slot in self._of_block[block])
+        return [slot for slot in slots if self.settled(slot) and not ((last := self.last(slot)) and last.good)]
+
+    def standing(self) -> tuple[Standing, ...]:
+        """How each configuration stands, in the plan's order."""
+        return self._tally.standing({item.name: self.retired(item.name) for item in self.plan.configurations})
+
+    def rejected(self) -> tuple[Rejected, ...]:
+        """The attempts that count and that went wrong, in the order in which they were settled."""
+        return self._tally.rejected()
 
     def last_end_realtime_ns(self, block: int) -> int | None:
         """When the last run of a begun and still open block ended; None where there is no such run."""
         counted = self.counted(block)
-        if self.plan.order in BLOCKLESS or not counted or not self.open(block):
+        if self.blockless or not counted or not self.open(block):
             return None
         return max(item.ended_realtime_ns for item in counted)
 
+    @property
+    def blockless(self) -> bool:
+        """Whether all slots are one long row that is never begun anew, and may be left after any run."""
+        return self.plan.order in BLOCKLESS
+
+    def spans_cohorts(self, block: int) -> bool:
+        """Whether a begun and still open block holds runs of another cohort: within a block all must be alike."""
+        return (
+            not self.blockless
+            and any(item.cohort != self.cohort for item in self.counted(block))
+            and bool(self.open(block))
+        )
+
+    def forecast_s(self, slots: Iterable[Slot], least_s: float = 0.0) -> float:
+        """How long these slots will take: each the median of its configuration's recent runs, waits included.
+
+        A configuration that has none yet takes the median of all; before the first run, ``least_s``.
+        """
+        every = [length_s for lengths_s in self._lengths_s.values() for length_s in lengths_s]
+        usual_s = statistics.median(every) if every else least_s
+        each_s = {name: statistics.median(lengths_s) for name, lengths_s in self._lengths_s.items() if lengths_s}
+        return sum(each_s.get(slot.configuration, usual_s) for slot in slots)
+
     def temperature_target_C(self, slot: Slot) -> dict[str, float] | None:
-        """By domain, the median temperature at which the first block's runs started; None before it is there."""
-        first = self._of_block[self.blocks[0]][: len(self.plan.configurations)]
-        if slot.block <= 0 or slot in first:
+        """By domain, the median temperature at which the cohort's first block started; None before it is there."""
+        if slot.block <= 0 or slot.key in self._reference:
             return None
         starts: dict[str, list[float]] = defaultdict(list)
-        for item in first:
-            if (last := self.last(item)) is not None:
+        for key in sorted(self._reference):
+            for last in self._counted.get(key, ())[-1:]:
                 for domain, value in last.start_temperature_C.items():
                     starts[domain].append(value)
         return {domain: statistics.median(values) for domain, values in starts.items()} or None
@@ -233,11 +305,40 @@ class Progress:
             self._windowless = why[0] if why and all(why) else ""
         return self._windowless
 
+    def _row_of(self, slot: Slot) -> frozenset[str]:
+        """The slots whose starts are the reference of the others: a block, or as many runs as make one."""
+        if not self.blockless:
+            return frozenset(item.key for item in self._of_block[slot.block])
+        begin = self._of_block[slot.block].index(slot)
+        return frozenset(item.key for item in self._of_block[slot.block][begin : begin + len(self.plan.configurations)])
+
+    def _slim(self, outcome: Outcome, slot: Slot) -> Outcome:
+        """What has to be remembered of an outcome; its texts are those of the plan, shared by all."""
+        return replace(
+            outcome,
+            slot=sys.intern(slot.key),
+            configuration=slot.configuration,
+            start_temperature_C=outcome.start_temperature_C if slot.key in self._reference else _NOTHING,
+            channels=(),
+            settings=_NOTHING,
+            wrong=(),
+            reason="",
+        )
+
     def _look_at(self, slot: Slot) -> None:
         """Settle a slot for good when its runs say so."""
         counted = self._counted.get(slot.key, ())
-        if (
-            any(item.validity is not Validity.INVALID for item in counted)
-            or len(counted) + self._lost.get(slot.key, 0) >= self.attempts
+        used_up = len(counted) + self._lost.get(slot.key, 0) >= self.attempts
+        if slot.key not in self._settled and (
+            used_up or any(item.validity is not Validity.INVALID for item in counted)
         ):
-            self._settled.add(slot.key)
+            self._settled.add(sys.intern(slot.key))
+            if slot.block > 0:
+                self._tally.settled(slot.configuration, 1)
+
+
+_NOTHING: Mapping[str, Any] = {}
+
+
+def _rejected(outcome: Outcome) -> Rejected:
+    return Rejected(outcome.slot, outcome.attempt, outcome.configuration, outcome.wrong, outcome.reason)

@@ -67,8 +67,10 @@ def find(name_or_path: str | Path) -> Path:
     )
 
 
-def read(path: str | Path, overrides: Mapping[str, Any] | None = None) -> Protocol:
+def read(path: str | Path, overrides: Mapping[str, Any] | None = None, folder: Path | None = None) -> Protocol:
     """The protocol in the file ``path`` with ``overrides`` (dotted key -> value) laid over it.
+
+    Its relative paths start in ``folder``; left out, in the file's own.
 
     Checked against this machine as far as its commands go: programs and scripts must be there. Raises ProtocolError
     with every problem found.
@@ -80,7 +82,7 @@ def read(path: str | Path, overrides: Mapping[str, Any] | None = None) -> Protoc
     protocol, broken, found = _validated(table)
     problems += found
     if protocol is not None:
-        problems += check(protocol, file.absolute().parent, broken)
+        problems += check(protocol, (folder or file.parent).absolute(), broken)
     if problems:
         raise ProtocolError(str(file), [_signed(problem, overrides) for problem in dict.fromkeys(problems)])
     assert protocol is not None

@@ -19,6 +19,8 @@ from harness.commands import PYTHON, SEED, WORKLOADS, TemplateError, missing_pro
 from harness.configurations import Configuration, cross, level_text
 from harness.domain_checks import check_domains
 from harness.errors import Problem
+from harness.hours import REMEDY as TIME_REMEDY
+from harness.hours import TimeOfDay
 from harness.judging_checks import check_judging
 from harness.meter_checks import check_meters
 from harness.protocol_model import Protocol
@@ -184,6 +186,18 @@ def _waits(protocol: Protocol) -> Problems:
         yield Problem("warmup", "it asks for nothing", remedy="give command and duration_s, or runs; or leave it out")
 
 
+def _hours(protocol: Protocol) -> Problems:
+    for key in ("starts_at", "ends_at"):
+        text = getattr(protocol.night, key)
+        try:
+            TimeOfDay.parse(text or "00:00")
+        except ValueError as fault:
+            yield Problem(f"night.{key}", str(fault), repr(text), TIME_REMEDY)
+    for index, command in enumerate(protocol.night.notify):
+        if not command.strip() or "\0" in command:
+            yield Problem(f"night.notify[{index}]", "this is no command", repr(command))
+
+
 def _sensors(protocol: Protocol) -> Problems:
     sensors = protocol.sensors
     named = [name for name in type(sensors).model_fields if name not in ("fallback", "required")]
@@ -295,6 +309,7 @@ _CHECKS: tuple[tuple[frozenset[str], Callable[[Protocol], Problems]], ...] = (
     (frozenset({"judge", "cooldown"}), check_judging),
     (frozenset({"sensors"}), _modelled),
     (frozenset({"workload", "title"}), _workload),
+    (frozenset({"night"}), _hours),
 )
 _DECISIVE: dict[Callable[[Protocol], Problems], str] = {
     _factors: "crossing",

@@ -6,6 +6,7 @@ is not there yet are not here; ``harness.protocol`` refuses them by name.
 
 from __future__ import annotations
 
+import datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
@@ -24,6 +25,14 @@ def _as_text(value: Any) -> Any:
 
 LevelText = Annotated[str, BeforeValidator(_as_text)]
 """The name of a level: ``1`` may be written for "1"."""
+
+
+def _as_time(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, datetime.time) else value
+
+
+TimeText = Annotated[str, BeforeValidator(_as_time)]
+"""A time of day, with its zone; TOML's own 22:00:00 may be written for "22:00:00"."""
 
 
 class Workload(Section):
@@ -236,6 +245,14 @@ class Night(Section):
     max_block_gap_s: Seconds = 1800.0
     lost_instrument: Literal["end", "go_on"] = "end"
     """What becomes of a workload whose instrument is lost; the run is invalid and repeated either way."""
+    starts_at: TimeText | None = None
+    """A session waits until then."""
+    ends_at: TimeText | None = None
+    """No block is begun that would not end before."""
+    stop_after_s: Annotated[float, Field(gt=0)] | None = None
+    """The same, counted from the begin of a session."""
+    notify: tuple[Annotated[str, Field(min_length=1)], ...] = ()
+    """Commands for the shell, which are told what happens."""
 
 
 class Outliers(Section):

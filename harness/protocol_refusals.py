@@ -21,10 +21,6 @@ _SHOWN_LENGTH = 80
 UNAVAILABLE = {
     "engine": "remove it; runs are executed on this machine",
     "night.lost_instrument": "remove it; a run that loses an instrument is ended",
-    "night.starts_at": "remove it; start the night by hand, or by at or cron",
-    "night.ends_at": "remove it; stop the night with Ctrl-C and go on with nightwatt resume",
-    "night.stop_after_s": "remove it; stop the night with Ctrl-C and go on with nightwatt resume",
-    "night.notify": "remove it; look at the night with nightwatt status",
 }
 """Keys of the design whose capability is not there yet, and what to do without."""
 

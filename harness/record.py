@@ -6,6 +6,8 @@
       protocol.toml                byte copy of the protocol file; overrides stand in plan.json
       plan.json                    written once: the plan, the resolved protocol, file hashes
       host.json                    the machine, by an allow-list
+      cohorts.json                 what changed since the night began, and was accepted; absent where nothing was
+      status.html                  how the night stands, for a browser; rewritten after each run
       journal/<host>-<start>.jsonl what happened; a log, never the state
       console.log                  the display, once the terminal has gone
       lock                         flock of the nightwatt that executes it; who that is
@@ -22,8 +24,8 @@ written as the strings "NaN", "Infinity" and "-Infinity", since JSON has no othe
 Schema history
 --------------
 1   first
-2   a channel tells its origin, and a run its instruments, gates, hint and last lines; 1 is still read (origin "", our
-    own sampler alone, no gates)
+2   a channel tells its origin, and a run its instruments, gates, hint and last lines, its cohort and its night; 1 is
+    still read (origin "", our own sampler alone, no gates, cohort 1)
 """
 
 from __future__ import annotations
@@ -248,6 +250,10 @@ class RunRecord:
     """Clocks and power limits before the launch, by name; empty where no gate looked at them."""
     command: tuple[str, ...] = ()
     rehearsal: bool = False
+    cohort: int = 1
+    """Counts the accepted changes of machine, software, workload or protocol since the night began; 1: none yet."""
+    night: str = ""
+    """The name under which its night was begun; "" in records of schema 1."""
     schema: int = SCHEMA
 
     def to_json(self) -> dict[str, Any]:
@@ -355,6 +361,16 @@ class NightFolder:
     def host(self) -> Path:
         """The machine's facts."""
         return self.root / "host.json"
+
+    @property
+    def cohorts(self) -> Path:
+        """The accepted changes."""
+        return self.root / "cohorts.json"
+
+    @property
+    def status_page(self) -> Path:
+        """How the night stands, for a browser."""
+        return self.root / "status.html"
 
     @property
     def journal(self) -> Path:

@@ -12,9 +12,12 @@ from harness.json_files import number
 if TYPE_CHECKING:
     from harness.record import RunRecord
 
-_WHOLE = ("block", "position", "replicate", "attempt", "seed", "started_ns", "ended_ns", "started_realtime_ns", "rows")
+_WHOLE = (
+    "block", "position", "replicate", "attempt", "seed", "started_ns", "ended_ns", "started_realtime_ns", "rows",
+    "cohort",
+)  # fmt: skip
 _WHOLE_OR_NONE = ("launched_ns", "exited_ns", "exit_code", "signal")
-_TEXTS = ("slot", "configuration", "reason", "hint")
+_TEXTS = ("slot", "configuration", "reason", "hint", "night")
 _TABLES = ("levels", "metrics", "sensors", "resources", "start_temperature_C", "settings")
 
 

@@ -3,7 +3,8 @@
 What a rehearsal keeps: factors, design, order and seeds, warm-up, cool-down, baseline and hooks (as stages), limits of
 the night, the judge's rules, the analysis plan. What it replaces: every command by ``fake.py``, every sensor by the
 simulated one, which delivers the domains that the analysis asks for. Every wait and duration is multiplied by one
-factor. What it leaves out: the gates, since a rehearsal measures nothing and may be gone through beside other work.
+factor. What it leaves out: the gates, since a rehearsal measures nothing and may be gone through beside other work;
+the hours of the night, since it is over in seconds. Who is to be told is told, so that this can be tried.
 """
 
 from __future__ import annotations
@@ -59,6 +60,7 @@ def rehearse(protocol: Protocol, factor: float = FACTOR) -> Protocol:
                 }
             ),
             "gates": None,
+            "night": protocol.night.model_copy(update={"starts_at": None, "ends_at": None, "stop_after_s": None}),
             "baseline": baseline and baseline.model_copy(update={"duration_s": max(baseline.duration_s * factor, 0.1)}),
             "sensors": _sensors(protocol),
             "instruments": Instruments(),

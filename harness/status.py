@@ -5,14 +5,16 @@ Only what is new is read again, so that watching a night costs the machine that 
 
 from __future__ import annotations
 
+import json
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from harness.folder import planned_record, read_head
+from harness.child import tail_of
+from harness.folder import OpenNight, planned_record, read_head
 from harness.locks import held, owner
 from harness.marks import current_phase
 from harness.progress import Outcome, Progress
@@ -29,7 +31,8 @@ from harness.record import (
     RunRecord,
     read_json,
 )
-from harness.view import LAST_RUNS, RECENT_RUNS, complaints, reason
+from harness.standings import Rejected, Standing
+from harness.view import LAST_RUNS, RECENT_RUNS, clock, complaints, reason
 
 TAIL_B = 1 << 15
 """How much of the end of the running samples tells the power of now."""
@@ -75,15 +78,24 @@ class NightStatus:
     owner: str
     slots: int
     done: int
+    """Slots that are settled for good."""
+    valid: int
+    """Slots with a completed and valid run."""
     imperfect: int
     """Slots that are settled for good without a completed, valid run."""
     left_s: float | None
     """How long the rest will take, from the recent runs; None where there are none, or nothing is left."""
     runs: Mapping[str, int]
     """Settled runs by status and validity, such as "completed, valid"."""
-    retired: tuple[str, ...]
+    configurations: tuple[Standing, ...]
+    rejected: tuple[Rejected, ...]
+    """The attempts that cannot be compared, and why."""
     last: tuple[SettledRun, ...]
     current: CurrentRun | None
+    temperature_C: Mapping[str, float]
+    """By domain, what was read last: now, or at the last launch."""
+    waiting: str = ""
+    """What the session waits for before it begins; empty while it does not."""
 
     def to_json(self) -> dict[str, Any]:
         """This status as JSON types."""
@@ -97,43 +109,73 @@ class Watched:
         """Read what does not change; raises NightFolderError where it is not a night."""
         self._head = read_head(root)
         self._slots = {slot.key: slot for slot in self._head.plan.slots}
-        self._records: dict[str, tuple[int, RunRecord]] = {}
+        self._seen: dict[str, tuple[int, Outcome, SettledRun]] = {}
 
     def status(self) -> NightStatus:
         """How it stands now; raises NightFolderError where a run is damaged or foreign."""
         head, folder = self._head, self._head.folder
         for name, path in folder.settled().items():
             stamp_ns = path.stat().st_mtime_ns  # a record that is replaced renews its folder's time
-            if self._records.get(str(name), (0, None))[0] != stamp_ns:
-                self._records[str(name)] = (stamp_ns, planned_record(path, self._slots))
-        records = sorted((record for _, record in self._records.values()), key=lambda item: item.started_realtime_ns)
-        progress = Progress(head.plan, head.protocol.night.attempts, [Outcome.of(record) for record in records])
-        left, running = len(progress.open_slots()), held(folder.lock)
-        slots = sum(1 for slot in head.plan.slots if slot.block > 0)
-        return NightStatus(
-            folder=str(folder.root),
-            title=head.plan.title,
-            rehearsal=head.rehearsal,
-            running=running,
+            if self._seen.get(str(name), (0,))[0] != stamp_ns:
+                record = planned_record(path, self._slots, head.id)
+                self._seen[str(name)] = (stamp_ns, Outcome.of(record), in_short(record))
+        seen = sorted(self._seen.values(), key=lambda item: item[1].started_realtime_ns)
+        progress = Progress(head.plan, head.protocol.night.attempts, [outcome for _, outcome, _ in seen])
+        running = held(folder.lock)
+        return status_of(
+            head,
+            progress,
+            runs=Counter(f"{outcome.status.value}, {outcome.validity.value}" for _, outcome, _ in seen),
+            lengths_s=[outcome.length_s for _, outcome, _ in seen[-RECENT_RUNS:]],
+            last=[short for _, _, short in seen[-LAST_RUNS:]],
             owner=str(owner(folder.lock) or "") if running else "",
-            slots=slots,
-            done=slots - left,
-            imperfect=len(progress.imperfect()),
-            left_s=_left_s(records, left),
-            runs=dict(Counter(f"{record.status.value}, {record.validity.value}" for record in records)),
-            retired=tuple(item.name for item in head.plan.configurations if progress.retired(item.name)),
-            last=tuple(_in_short(record) for record in records[-LAST_RUNS:]),
+            running=running,
             current=_current(folder) if running else None,
+            start_temperature_C=seen[-1][1].start_temperature_C if seen else {},
+            waiting=_waiting(folder) if running else "",
         )
 
 
-def _left_s(records: list[RunRecord], left: int) -> float | None:
-    """The rest's length at the mean length of the recent runs, cool-down included."""
-    recent = [(record.ended_ns - record.started_ns) / 1e9 for record in records[-RECENT_RUNS:]]
-    return left * sum(recent) / len(recent) if recent and left else None
+def status_of(
+    head: OpenNight,
+    progress: Progress,
+    *,
+    runs: Mapping[str, int],
+    lengths_s: Sequence[float],
+    last: Iterable[SettledRun],
+    running: bool,
+    owner: str = "",
+    current: CurrentRun | None = None,
+    start_temperature_C: Mapping[str, float] | None = None,
+    waiting: str = "",
+) -> NightStatus:
+    """How a night stands, put together; ``lengths_s`` are those of the recent runs, from which the rest is reckoned."""
+    standing = progress.standing()
+    slots, done = sum(item.planned for item in standing), sum(item.settled for item in standing)
+    left = slots - done
+    return NightStatus(
+        folder=str(head.folder.root),
+        title=head.plan.title,
+        rehearsal=head.rehearsal,
+        running=running,
+        owner=owner,
+        slots=slots,
+        done=done,
+        valid=sum(item.valid for item in standing),
+        imperfect=done - sum(item.valid for item in standing),
+        left_s=left * sum(lengths_s) / len(lengths_s) if lengths_s and left else None,
+        runs=dict(runs),
+        configurations=standing,
+        rejected=progress.rejected(),
+        last=tuple(last),
+        current=current,
+        temperature_C=(current.temperature_C if current else {}) or start_temperature_C or {},
+        waiting=waiting,
+    )
 
 
-def _in_short(record: RunRecord) -> SettledRun:
+def in_short(record: RunRecord) -> SettledRun:
+    """A record in a few words."""
     return SettledRun(
         run=f"{record.slot}-a{record.attempt} {record.configuration}",
         status=record.status.value,
@@ -157,6 +199,18 @@ def _current(folder: NightFolder) -> CurrentRun | None:
                 str(name), stage, current_phase(path / MARKS_JSONL), _since_s(path), power_W, temperature_C
             )
     return None
+
+
+def _waiting(folder: NightFolder) -> str:
+    """What a session that has begun no run yet waits for: the last line of the newest journal says so."""
+    for path in sorted(folder.journal.glob("*.jsonl"), key=lambda item: item.stat().st_mtime_ns)[-1:]:
+        try:
+            body = json.loads(tail_of(path, lines=1))
+            if body["event"] == "WaitStarted":
+                return f"until {clock(body['until_realtime_s'], time.time())} ({body['why']})"
+        except (ValueError, KeyError, TypeError):
+            return ""
+    return ""
 
 
 def _since_s(partial: Path) -> float | None:

@@ -18,9 +18,10 @@ from harness.events import (
     StageStarted,
     Tick,
     Trouble,
+    WaitStarted,
     WarmupStarted,
 )
-from harness.record import RunRecord, Status, Validity, Verdict
+from harness.record import Level, RunRecord, Status, Validity, Verdict
 
 LAST_RUNS = 5
 """How many results are shown."""
@@ -59,6 +60,8 @@ class View:
             case NightStarted():
                 self.title, self.folder, self.rehearsal = printable(event.title), event.folder, event.rehearsal
                 self.slots, self.done = event.slots, event.done
+            case WaitStarted():
+                self.stage, self.stage_s, self.expected_s = f"waiting until {clock(event.until_realtime_s)}", 0.0, None
             case WarmupStarted():
                 self.stage, self.stage_s, self.expected_s = "warm-up", 0.0, event.duration_s
             case RunStarted():
@@ -137,7 +140,12 @@ def complaints(record: RunRecord) -> tuple[str, ...]:
 
 def reason(record: RunRecord) -> str:
     """Why a run went as it did, or why it cannot be compared; empty where there is nothing to say."""
-    return record.reason or "; ".join(verdict.evidence for verdict in _uncompared(record))
+    if record.reason:
+        return record.reason
+    if record.validity is Validity.INVALID:
+        spoilt = [verdict for verdict in record.verdicts if verdict.level is Level.INVALID]
+        return "; ".join(": ".join(filter(None, (item.name.replace("_", " "), item.evidence))) for item in spoilt)
+    return "; ".join(verdict.evidence for verdict in _uncompared(record))
 
 
 def _uncompared(record: RunRecord) -> list[Verdict]:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from harness.errors import ExitCode, UsageError
+
+if TYPE_CHECKING:
+    from analysis.findings import Caution
+    from analysis.report import ReportPaths
 
 
 def command(
@@ -23,15 +27,23 @@ def command(
             where=" ".join(str(night) for night in nights),
             remedy="report each night by itself",
         )
+    return int(ExitCode.UNFINISHED if _damaged(told(nights[0], out)) else ExitCode.DONE)
+
+
+def told(night: Path, out: Path | None = None) -> ReportPaths:
+    """Write a night's report and say its answer: the headline on standard output, damaged runs on standard error."""
     from analysis.report import write_report
 
-    paths = write_report(nights[0], out)
+    paths = write_report(night, out)
     found = paths.findings
     for line in (found.first_line, found.headline, found.headline_all):
         if line:
             typer.echo(line)
     typer.echo(str(paths.index))
-    damaged = [caution for caution in found.cautions if caution.code.startswith("damaged-")]
-    for caution in damaged:
+    for caution in _damaged(paths):
         typer.echo(f"nightwatt: {' '.join(filter(None, (caution.message, caution.advice)))}", err=True)
-    return int(ExitCode.UNFINISHED if damaged else ExitCode.DONE)
+    return paths
+
+
+def _damaged(paths: ReportPaths) -> list[Caution]:
+    return [caution for caution in paths.findings.cautions if caution.code.startswith("damaged-")]

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from harness.engines.local import Ended, Watcher
 
 
 def command(
@@ -13,9 +16,16 @@ def command(
     *,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show only troubles and the end.")] = False,
     report: Annotated[bool, typer.Option(help="Build the report when the night is over.")] = True,
+    accept_change: Annotated[
+        bool,
+        typer.Option("--accept-change", help="Go on although protocol, machine, software or workload have changed."),
+    ] = False,
 ) -> int:
     """Execute what is left of a night that was interrupted or stopped; the warm-up is repeated."""
     from harness.engines.local import resume_night
     from nightwatt.watched import watched
 
-    return watched(lambda watcher: resume_night(night, watcher), quiet=quiet, report=report)
+    def execute(watcher: Watcher) -> Ended:
+        return resume_night(night, watcher, accept_change=accept_change)
+
+    return watched(execute, quiet=quiet, report=report)

@@ -11,6 +11,10 @@ if TYPE_CHECKING:
     from harness.status import NightStatus
 
 
+MOST_REJECTED = 10
+"""Of the rejected runs the last ones are shown."""
+
+
 def command(
     night: Annotated[Path, typer.Argument(help="The night's folder.")],
     watch: Annotated[bool, typer.Option("--watch", "-w", help="Show it again each few seconds until it ends.")] = False,
@@ -54,17 +58,32 @@ def lines(status: NightStatus, realtime_s: float) -> list[str]:
         finish = f", about {duration(status.left_s)} of runs to go"
         if status.running:
             finish += f", finish about {clock(realtime_s + status.left_s, realtime_s)}"
-    found.append(f"  {status.done} of {status.slots} runs done, {left} left{finish}")
+    found.append(f"  {status.valid} of {status.slots} valid, {status.done} done, {left} left{finish}")
     if status.runs:
         found.append("  on disk: " + " · ".join(f"{count} {kind}" for kind, count in status.runs.items()))
-    if status.retired:
-        found.append("  retired: " + ", ".join(printable(name) for name in status.retired))
+    for standing in status.configurations:
+        if standing.rejected or standing.retired:
+            wrong = ", ".join(f"{count} {word}" for word, count in standing.rejected.items())
+            retired = f"; retired: {standing.retired} in its first two runs" if standing.retired else ""
+            name = printable(standing.configuration)
+            attempts = f"of {standing.attempts} attempts {wrong}{retired}"
+            found.append(f"  {name}: {standing.valid} of {standing.planned} valid; {attempts}")
+    if status.waiting:
+        found.append(f"  waiting {printable(status.waiting)}")
     if run := status.current:
         parts = [run.run, run.stage, printable(run.phase)]
         parts.append(f"for {duration(run.since_s)}" if run.since_s is not None else "")
         parts += [f"{domain} {value:.1f} W" for domain, value in run.power_W.items()]
         parts += [f"{domain} {value:.0f} °C" for domain, value in run.temperature_C.items()]
         found.append("  now   " + " · ".join(filter(None, parts)))
+    elif status.temperature_C:
+        heat = " · ".join(f"{printable(domain)} {value:.0f} °C" for domain, value in status.temperature_C.items())
+        found.append(f"  temperature at the last launch: {heat}")
+    for rejected in status.rejected[: -MOST_REJECTED - 1 : -1]:
+        told = f"{rejected.slot}-a{rejected.attempt} {rejected.configuration}: {', '.join(rejected.wrong)}"
+        found.append(f"  rejected  {printable(told)}{f' ({printable(rejected.reason)})' if rejected.reason else ''}")
+    if len(status.rejected) > MOST_REJECTED:
+        found.append(f"  rejected  and {len(status.rejected) - MOST_REJECTED} before these; --json has them all")
     for number, item in enumerate(status.last):
         label = "last" if number == 0 else ""
         window = duration(item.window_s) if item.window_s is not None else ""

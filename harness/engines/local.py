@@ -3,7 +3,7 @@
 ::
 
     begin_night   signals | probe | lock the GPUs | make the folder | lock the night ---+
-    resume_night  signals | lock the night | read the folder | probe | lock the GPUs ---+--> the night's events
+    resume_night  signals | lock the night | read the folder | as it is now | lock the GPUs--> the night's events
                                                                                              -> journal, show
 """
 
@@ -19,20 +19,24 @@ from shlex import quote
 from typing import Any
 
 from harness import folder as folders
-from harness.conditions import Condition, look, look_at_sleep
-from harness.errors import ExitCode, NightwattError, RefusedError
+from harness.engines.changes import AsItIs, as_it_is_now, conditions
+from harness.engines.observed import with_observations
+from harness.errors import ExitCode, NightwattError
 from harness.events import Event, NightEnded, Trouble
-from harness.folder import OpenNight
-from harness.host import Host, differences, snapshot
+from harness.host import snapshot
 from harness.inhibitor import awake
 from harness.journal import Journal, journal_path
+from harness.leftovers import marked
 from harness.locks import locked, locked_devices
-from harness.night import night
+from harness.messenger import Messenger
+from harness.night import night, progress_of
 from harness.plan import Plan
-from harness.probe import Probe, probe, require
+from harness.probe import probe, require
 from harness.protocol_model import Protocol
 from harness.record import NightFolder
+from harness.shift import Clock, Shift, zoned
 from harness.signals import Heard, listening
+from harness.status_page import StatusPage
 from harness.stop import Stop
 
 
@@ -62,49 +66,42 @@ class Ended:
 
     folder: NightFolder
     exit_code: ExitCode
+    event: NightEnded
+    messenger: Messenger
+    """Who is to be told of the end, once there is an answer."""
 
 
 def begin_night(order: Order, watcher: Watcher) -> Ended:
     """Begin a night and execute it; a refusal (exit code 3) leaves no folder behind."""
     with _hearing() as heard:
+        order = dataclasses.replace(order, protocol=zoned(order.protocol, time.time()))
         found = probe(order.protocol)
         require(order.protocol, found)
         sources = folders.script_sources(order.protocol, order.plan, order.protocol_file)
         scripts = {item.copied_as: item.path for item in sources}
-        host = snapshot(sources=scripts, cards=found.cards, conditions=_conditions(found))
+        host = snapshot(sources=scripts, cards=found.cards, conditions=conditions(found))
         with locked_devices(found.devices, order.protocol_file.stem):
             folder = folders.begin(
                 order.protocol_file, order.protocol, order.plan, host,
                 out=order.out, sources=sources, overrides=order.overrides, rehearsal=order.rehearsal,
             )  # fmt: skip
             with locked(folder.lock, folder.root.name, what="this night"):
-                return _session(folders.read(folder.root), host, found, heard, watcher, resumed=False)
+                return _session(AsItIs(folders.read(folder.root), host, found), heard, watcher, resumed=False)
 
 
-def resume_night(root: Path, watcher: Watcher) -> Ended:
+def resume_night(root: Path, watcher: Watcher, *, accept_change: bool = False) -> Ended:
     """Execute what is left of the night in ``root``.
 
-    Raises NightFolderError for a folder that is not as it should be, and RefusedError where the machine, its driver,
-    packages or the workload's scripts are no longer those with which the night began.
+    Raises NightFolderError for a folder that is not as it should be, and RefusedError where the protocol, the machine,
+    its driver, packages or the workload's scripts are no longer those with which the night was left, unless the change
+    is accepted: the runs from then on are a cohort of their own.
     """
     folder = NightFolder(root)
     folders.refuse_unless_night(folder)
     with _hearing() as heard, locked(folder.lock, root.name, what="this night"):
-        opened = folders.read(root)
-        found = probe(opened.protocol)
-        require(opened.protocol, found)
-        host = snapshot(sources=opened.sources, cards=found.cards, conditions=_conditions(found))
-        changes = differences(opened.host.identity(), host.identity())
-        if changes:
-            raise RefusedError(
-                "this is not the machine, software or workload with which the night began:\n"
-                + "\n".join(f"    {change}" for change in changes),
-                where=str(root),
-                remedy="put it back as it was and resume, or begin a new night: runs on both sides of a change"
-                " cannot be compared",
-            )
-        with locked_devices(found.devices, root.name):
-            return _session(opened, host, found, heard, watcher, resumed=True)
+        now = as_it_is_now(folders.read(root), accept_change=accept_change)
+        with locked_devices(now.found.devices, root.name):
+            return _session(now, heard, watcher, resumed=True)
 
 
 @contextlib.contextmanager
@@ -114,69 +111,49 @@ def _hearing() -> Iterator[Heard]:
         yield heard
 
 
-def _session(opened: OpenNight, host: Host, found: Probe, heard: Heard, watcher: Watcher, *, resumed: bool) -> Ended:
-    """Execute the night's events into the journal and to the watcher."""
+def _session(now: AsItIs, heard: Heard, watcher: Watcher, *, resumed: bool) -> Ended:
+    """Execute the night's events into the journal and to all who watch."""
+    opened, host, found = now.opened, now.host, now.found
     root = opened.folder.root
+    progress = progress_of(opened)
+    clock = Clock()
+    messenger = Messenger(opened, progress, heard.stop, hours=str(Shift(opened.protocol.night, clock)))
+    page = StatusPage(opened, progress)
+    last = NightEnded(ExitCode.INTERNAL, "it did not end", f"nightwatt resume {quote(str(root))}")
     path = journal_path(opened.folder.journal, host.id, time.time_ns())
-    exit_code = ExitCode.INTERNAL
-    with Journal(path) as journal, awake(f"measuring {root.name}") as inhibited:
+    with Journal(path) as journal, marked(root), awake(f"measuring {root.name}") as inhibited:
         journal.line(
-            "Session", host=host.to_json(), sleep_inhibited=inhibited,
+            "Session", host=host.to_json(), sleep_inhibited=inhibited, cohort=opened.cohort,
             channels=[channel.name for channel in found.channels],
             missing=[dataclasses.asdict(item) for item in found.missing],
         )  # fmt: skip
+
+        def take(event: Event) -> list[Trouble]:
+            journal.event(event)
+            if heard.hang_up:
+                heard.hang_up = False
+                watcher.move_to_log()
+            watcher.show(event)
+            page.take(event)
+            return messenger.take(event)
+
         try:
-            for event in _events(opened, host, found, heard.stop, resumed=resumed, inhibited=inhibited):
+            events = night(opened, heard.stop, resumed=resumed, progress=progress, clock=clock)
+            for event in with_observations(events, now, heard.stop, journal, inhibited=inhibited):
                 if isinstance(event, NightEnded):
                     code = heard.exit_code if event.exit_code is ExitCode.INTERRUPTED else event.exit_code
-                    event = dataclasses.replace(event, exit_code=code)  # noqa: PLW2901 -- the event, completed
-                    exit_code = code
-                journal.event(event)
-                if heard.hang_up:
-                    heard.hang_up = False
-                    watcher.move_to_log()
-                watcher.show(event)
+                    event = last = dataclasses.replace(event, exit_code=code)  # noqa: PLW2901 -- the event, completed
+                for trouble in take(event):
+                    take(trouble)
         except NightwattError as error:
             journal.line("Error", what=str(error))
+            messenger.end(error.exit_code, f"it could not go on: {error.what}", last.next_step, {})
             raise
         except Exception as error:  # a defect; the command line puts its traceback into the night's journal
             error.night = root  # type: ignore[attr-defined]  # where that journal is
             journal.line("Defect", what=repr(error))
-            watcher.show(
-                Trouble("nightwatt has failed; nothing that is settled is lost", f"nightwatt resume {quote(str(root))}")
-            )
+            failed = Trouble("nightwatt has failed; nothing that is settled is lost", last.next_step)
+            watcher.show(failed)
+            messenger.end(ExitCode.INTERNAL, failed.what, last.next_step, {})
             raise
-    return Ended(opened.folder, exit_code)
-
-
-def _events(
-    opened: OpenNight, host: Host, found: Probe, stop: Stop, *, resumed: bool, inhibited: bool
-) -> Iterator[Event]:
-    """The night's events; behind the first, what a person should know of sensors and machine."""
-    events = night(opened, stop, resumed=resumed)
-    yield next(events)
-    for item in found.missing:
-        yield Trouble(f"sensor {item.sensor} is missing: {item.reason}", item.remedy)
-    for sleep in look_at_sleep(inhibited=inhibited):
-        yield Trouble(f"sleep {sleep.value}: {sleep.effect}", sleep.command)
-    for change in differences(opened.host.watched(), host.watched()):
-        yield Trouble(f"{change}; the night goes on")
-    for event in events:
-        if isinstance(event, NightEnded):
-            yield from _changed(opened, host, found)
-        yield event
-
-
-def _conditions(found: Probe) -> tuple[Condition, ...]:
-    """What of the machine shapes a measurement now."""
-    return look(found.facts.get("nvml", {}).get("devices", ()))
-
-
-def _changed(opened: OpenNight, host: Host, found: Probe) -> Iterator[Event]:
-    """What of the machine has changed since the session began, into ``host.json`` too."""
-    after = _conditions(found)
-    with contextlib.suppress(OSError):  # a disk that is full by now: the night itself tells that
-        folders.note_conditions_after(opened.folder, {item.name: item.value for item in after})
-    now = dataclasses.replace(host, conditions={item.name: item.value for item in after})
-    for change in differences(host.watched(), now.watched()):
-        yield Trouble(f"{change}: changed while the night went on", "the report says so too")
+    return Ended(opened.folder, last.exit_code, last, messenger)

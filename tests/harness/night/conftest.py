@@ -74,6 +74,9 @@ class Script:
     def __init__(self) -> None:
         self.told: dict[str, dict[str, Any] | Exception] = {}
         self.orders: list[RunOrder] = []
+        self.clock: Any = None
+        """Turned on by ``run_s`` with each attempt, which is then as long."""
+        self.run_s = 0.0
         self.stop_after: int | None = None
         """Request a stop when so many attempts have begun."""
 
@@ -90,11 +93,15 @@ class Script:
         partial.mkdir()
         if isinstance(changes, Exception):
             raise changes
-        now_ns = time.monotonic_ns()
+        now_ns, realtime_ns = time.monotonic_ns(), time.time_ns()
+        ended_ns = now_ns + int(self.run_s * 1e9)
+        if self.clock is not None:
+            realtime_ns = int(self.clock.realtime_s() * 1e9)
+            self.clock.turn(self.run_s)
         settled = make_record(
             slot.key, attempt=name.attempt, configuration=slot.configuration, levels=order.levels, seed=slot.seed,
-            replicate=slot.replicate, started_ns=now_ns, ended_ns=now_ns, exited_ns=now_ns,
-            started_realtime_ns=time.time_ns(),
+            replicate=slot.replicate, started_ns=now_ns, ended_ns=ended_ns, exited_ns=ended_ns,
+            started_realtime_ns=realtime_ns, cohort=order.cohort, night=order.night_id,
         )  # fmt: skip
         if order.discarded:
             settled = dataclasses.replace(settled, validity=Validity.DISCARDED)

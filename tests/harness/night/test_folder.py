@@ -130,10 +130,23 @@ def test_a_night_of_a_newer_nightwatt_is_refused(begun: NightFolder) -> None:
         folders.read(begun.root)
 
 
-def test_the_protocol_of_another_night_is_refused(begun: NightFolder) -> None:
-    begun.protocol.write_text('title = "Another"\n')
-    with pytest.raises(NightFolderError, match="not the one it was begun with"):
+def test_a_night_without_its_protocol_is_refused(begun: NightFolder) -> None:
+    begun.protocol.unlink()
+    with pytest.raises(NightFolderError, match="lost its protocol"):
         folders.read(begun.root)
+
+
+def test_a_run_copied_in_from_another_night_of_the_same_protocol_is_foreign(
+    begun: NightFolder, first: RunRecord
+) -> None:
+    settle(begun, dataclasses.replace(first, night=begun.root.name))
+    folders.read(begun.root)
+    other = dataclasses.replace(first, slot="b01-2", position=2, configuration="b", night="2026-11-19-arms-0000")
+    slots = {slot.key: slot.configuration for slot in folders.read(begun.root).plan.slots}
+    path = settle(begun, dataclasses.replace(other, configuration=slots["b01-2"]))
+    with pytest.raises(NightFolderError, match="it is a run of the night 2026-11-19-arms-0000") as caught:
+        folders.read(begun.root)
+    assert str(path) == caught.value.where
 
 
 def test_a_truncated_record_is_named_and_the_run_stays_as_it_is(begun: NightFolder, first: RunRecord) -> None:
@@ -249,7 +262,7 @@ def test_a_link_out_of_the_night_is_foreign(begun: NightFolder, first: RunRecord
 
 def test_superseding_keeps_everything_that_the_record_said(begun: NightFolder, first: RunRecord) -> None:
     path = settle(begun, first)
-    folders.supersede(path, 7200.0, 1800.0)
+    folders.supersede(path, "its block stood still", 7200.0, 1800.0)
     after = folders.record_of(path)
     assert Validity.SUPERSEDED is after.validity
     assert (first.status, first.started_ns, first.levels) == (after.status, after.started_ns, after.levels)

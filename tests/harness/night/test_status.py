@@ -63,9 +63,9 @@ def test_a_second_look_reads_only_what_is_new(begin: Begin, settle: Settle, monk
     folder, looks = begin(), []
     real = folders.planned_record
 
-    def counted(path: Path, slots: dict[str, Slot]) -> RunRecord:
+    def counted(path: Path, slots: dict[str, Slot], night: str) -> RunRecord:
         looks.append(path.name)
-        return real(path, slots)
+        return real(path, slots, night)
 
     monkeypatch.setattr("harness.status.planned_record", counted)
     watched = Watched(folder.root)

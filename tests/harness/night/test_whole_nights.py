@@ -369,11 +369,23 @@ def test_a_changed_package_is_refused_with_the_difference(
     assert "package numpy: was 1.2.3, is now" in told
 
 
-def test_a_changed_protocol_is_refused(finished: NightFolder, resume: Callable[..., Session]) -> None:
+def test_a_protocol_whose_comments_changed_asks_for_the_same_and_says_so(
+    finished: NightFolder, resume: Callable[..., Session]
+) -> None:
     finished.protocol.write_text(finished.protocol.read_text() + "# changed\n")
     code, told = resume(finished).end()
-    assert 2 == code
-    assert "not the one it was begun with" in told
+    assert 0 == code
+    assert "was edited; it still asks for the same" in told
+
+
+def test_a_changed_protocol_is_refused_with_the_difference_key_by_key(
+    finished: NightFolder, resume: Callable[..., Session]
+) -> None:
+    finished.protocol.write_text(finished.protocol.read_text().replace("timeout_s = 60", "timeout_s = 70"))
+    code, told = resume(finished).end()
+    assert 3 == code
+    assert "protocol workload.timeout_s: was 60.0, is now 70.0" in told
+    assert f"nightwatt resume {finished.root} --accept-change" in told
 
 
 def test_a_truncated_record_is_one_error_and_its_slot_is_executed_again_when_set_aside(
