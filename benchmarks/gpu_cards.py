@@ -13,6 +13,7 @@ import tempfile
 import threading
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 from gpu_load import Gpu, Pattern
 from gpu_recording import recording
@@ -39,13 +40,12 @@ def main() -> None:
     if counters.cards < 2:
         sys.exit(f"gpu_cards: needs two NVIDIA GPUs, this machine has {counters.cards}")
     cards = [Gpu(0), Gpu(1)]
-    stages: dict[str, tuple[int, int]] = {}
-    apart: dict[str, list[float]] = {}
+    stages: dict[str, tuple[list[Reading], list[Reading]]] = {}
     with tempfile.TemporaryDirectory() as folder:
         with recording(Path(folder), {"nvml": {}}) as running:
             for name, patterns in STAGES.items():
                 time.sleep(2)
-                before, begin_ns = counters.at_ticks_J(), time.monotonic_ns()
+                before = counters.at_ticks()
                 loads = [
                     threading.Thread(target=card.follow, args=(pattern, options.seconds))
                     for card, pattern in zip(cards, patterns, strict=True)
@@ -57,22 +57,35 @@ def main() -> None:
                     load.join()
                 if not loads:
                     time.sleep(options.seconds)
-                stages[name] = (begin_ns, time.monotonic_ns())
-                apart[name] = [end - begin for begin, end in zip(before, counters.at_ticks_J(), strict=True)]
+                stages[name] = (before, counters.at_ticks())
         found = running.series()
     figures: list[Figure] = []
-    for name, (begin_ns, end_ns) in stages.items():
-        duration_s = (end_ns - begin_ns) / 1e9
-        ours = [card_J(found, place, begin_ns, end_ns) for place in range(2)]
-        figures += [Figure(f"{name}: gpu{place}, mean power", ours[place] / duration_s, "W") for place in range(2)]
-        figures += [
-            Figure(f"{name}: gpu{place} against its own counter, |difference|", off_pct(ours, apart[name], place), "%",
-                   LIMIT_PCT)
-            for place in range(2)
-        ]  # fmt: skip
-        total_pct = 100 * abs(sum(ours) / sum(apart[name]) - 1)
-        figures.append(Figure(f"{name}: sum against the sum of counters, |difference|", total_pct, "%", LIMIT_PCT))
+    for name, (before, after) in stages.items():
+        figures += compared(name, found, before, after)
     report(f"gpu_cards on {cards[0].name}", figures, options.out)
+
+
+def compared(name: str, found: dict[str, Series], before: list[Reading], after: list[Reading]) -> list[Figure]:
+    """Each card between its own two ticks, and the sum over both."""
+    figures: list[Figure] = []
+    ours_J, counted_J = [], []
+    for place, (begin, end) in enumerate(zip(before, after, strict=True)):
+        ours_J.append(card_J(found, place, begin.t_ns, end.t_ns))
+        counted_J.append(end.energy_J - begin.energy_J)
+        off_pct = 100 * abs(ours_J[-1] / counted_J[-1] - 1)
+        figures += [
+            Figure(f"{name}: gpu{place}, mean power", ours_J[-1] / ((end.t_ns - begin.t_ns) / 1e9), "W"),
+            Figure(f"{name}: gpu{place} against its own counter, |difference|", off_pct, "%", LIMIT_PCT),
+        ]
+    total_pct = 100 * abs(sum(ours_J) / sum(counted_J) - 1)
+    return [*figures, Figure(f"{name}: sum against the sum of counters, |difference|", total_pct, "%", LIMIT_PCT)]
+
+
+class Reading(NamedTuple):
+    """A counter at one of its ticks."""
+
+    t_ns: int
+    energy_J: float
 
 
 class Counters:
@@ -87,14 +100,14 @@ class Counters:
         self.cards = int(pynvml.nvmlDeviceGetCount())
         self._handles = [pynvml.nvmlDeviceGetHandleByIndex(place) for place in range(min(self.cards, 2))]
 
-    def at_ticks_J(self) -> list[float]:
+    def at_ticks(self) -> list[Reading]:
         """Each card's counter at its next tick."""
         found = []
         for handle in self._handles:
             before = self._nvml.nvmlDeviceGetTotalEnergyConsumption(handle)
             while (now := self._nvml.nvmlDeviceGetTotalEnergyConsumption(handle)) == before:
                 pass
-            found.append(now / 1000)
+            found.append(Reading(time.monotonic_ns(), now / 1000))
         return found
 
 
@@ -102,11 +115,6 @@ def card_J(found: dict[str, Series], place: int, begin_ns: int, end_ns: int) -> 
     """A card's energy as the analysis takes it."""
     trace, counter = found[f"gpu{place}.power_W"], found[f"gpu{place}.energy_J"]
     return window_energy(trace, counter, begin_ns, end_ns, counter_ratio(trace, counter)).energy_J
-
-
-def off_pct(ours: list[float], apart: list[float], place: int) -> float:
-    """A card's energy against its counter's growth, in percent; edges of at most 0.2 s differ."""
-    return 100 * abs(ours[place] / apart[place] - 1)
 
 
 if __name__ == "__main__":
