@@ -53,7 +53,8 @@ class FakeMeter:
     def __init__(self) -> None:
         self.say: Callable[[], Any] = shelly
         self.behave = "well"
-        """well | status | redirect | slow | drip | huge | endless | garbage | half | close | silent | keep-then-drop"""
+        """well | chunked | status | redirect | slow | drip | huge | endless | continue | garbage | half | close |
+        silent | keep-then-drop"""
         self.status = 500
         self.password = ""
         self.scheme = "Digest"
@@ -142,6 +143,12 @@ class FakeMeter:
         handler.close_connection = True
         while not self.released.is_set():
             handler.wfile.write(b"[" * 65536)
+
+    def _continue(self, handler: BaseHTTPRequestHandler, body: bytes) -> None:
+        """For ever about to answer."""
+        handler.close_connection = True
+        while not self.released.is_set():
+            handler.wfile.write(b"HTTP/1.1 100 Continue\r\n\r\n" * 1000)
 
     def _garbage(self, handler: BaseHTTPRequestHandler, body: bytes) -> None:
         handler.wfile.write(b"\x00\xffno HTTP at all\r\n\r\n")

@@ -44,7 +44,7 @@ class Poller:
         self._last_J: float | None = None
         self._trips_s: deque[float] = deque(maxlen=TRIPS_KEPT)
         self._longest_trip_s = 0.0
-        self._answered = self._in_a_row = 0
+        self._answered = 0
         self._missed: Counter[str] = Counter()
         self._without_total: Counter[str] = Counter()
         self._ended = threading.Event()
@@ -57,9 +57,7 @@ class Poller:
             told = self._form.told(answer.body)
         except NoAnswer as error:
             self._missed[str(error)] += 1
-            self._in_a_row += 1
-            times = f" ({self._in_a_row} times in a row)" if self._in_a_row > 1 else ""
-            self.trouble = f"{self.name} gives no reading: {error}{times}"
+            self.trouble = f"{self.name} gives no reading: {error}"
             raise
         self._take(answer, told)
         return told
@@ -117,7 +115,6 @@ class Poller:
         self._trips_s.append(trip_ns / 1e9)
         self._longest_trip_s = max(self._longest_trip_s, trip_ns / 1e9)
         self._answered += 1
-        self._in_a_row = 0
         self._answered_ns = answer.answered_ns
         if told.energy_why:
             self._without_total[told.energy_why] += 1

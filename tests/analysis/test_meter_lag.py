@@ -21,6 +21,7 @@ S = 1_000_000_000
 T0 = 5000 * S
 TRAINING = [(20.0, 60.0), (30.3, 300.0), (1.7, 90.0), (20.0, 300.0), (4.0, 60.0)]
 """Idle, training, a pause between epochs, training, idle: seconds and watts."""
+ONCE = [(20.0, 60.0), (30.0, 300.0)]
 
 
 def power(pieces, at_s):
@@ -74,8 +75,7 @@ def test_a_meter_of_slow_means_is_late_by_half_of_what_it_averages():
 
 
 def test_a_single_step_tells_a_lag_to_half_the_interval():
-    once = [(20.0, 60.0), (30.0, 300.0)]
-    lags = [lag_of(meter(once, 0.7, seed=seed), reference_of([trace(once)]), 1.0) for seed in range(20)]
+    lags = [lag_of(meter(ONCE, 0.7, seed=seed), reference_of([trace(ONCE)]), 1.0) for seed in range(20)]
     assert all(abs(lag.offset_s - 0.7) <= lag.uncertainty_s for lag in lags)
     assert all(lag.uncertainty_s >= 0.5 for lag in lags)
 
@@ -130,6 +130,7 @@ def test_traces_that_never_overlap_are_no_reference():
         (meter(TRAINING, EARLIEST_S), REFERENCE, "outside of -3 to 10 s|fit alike"),
         (meter(TRAINING, 0.7, interval_s=40.0), REFERENCE, "too few readings"),
         (meter(TRAINING, 0.7, interval_s=9.0), REFERENCE, "fit alike|outside of|too few"),
+        (meter(ONCE, 0.7, interval_s=4.2, seed=2), reference_of([trace(ONCE)]), "s fit alike"),
     ],
 )
 def test_a_lag_that_the_steps_do_not_tell_is_refused_with_the_reason(told, reference, why):
