@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import select
+import signal
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -45,6 +46,8 @@ class Child:
         """Its standard output, for a selector; not blocking."""
         os.set_blocking(self.output, False)
         self.output_open = True
+        self.forced = False
+        """Whether it was ended by a signal of ours."""
         self.pid = self._process.pid
         STARTED.add(self.pid)
         self.pidfd = os.pidfd_open(self.pid)
@@ -79,6 +82,11 @@ class Child:
             self._tail = b""
         return whole
 
+    def wake(self) -> None:
+        """Let it go on where something stopped it: a stopped process neither sees its pipe close nor minds SIGTERM."""
+        if self.exit_code is None:
+            self._process.send_signal(signal.SIGCONT)
+
     @property
     def exit_code(self) -> int | None:
         """None while it runs; a signal's number is negative."""
@@ -101,6 +109,7 @@ class Child:
         """
         self.let_go()
         if not self.wait(patience_s):
+            self.forced = True
             self._process.terminate()
             if not self.wait(patience_s):
                 self._process.kill()

@@ -14,6 +14,7 @@ from typing import Any
 from harness.clocks import read_clocks, thin
 from harness.endings import Circumstances, hint, last_lines, status_of
 from harness.gates.settings import Settings
+from harness.instruments.sidecar import InstrumentEnd, Loss
 from harness.judge import Evidence, judge, validity_of
 from harness.keeping import Ending
 from harness.marks import Marks
@@ -47,10 +48,9 @@ class Course:
     """Why this attempt did not go its way: the status that it gets, and the reason."""
     remedy: str = ""
     """What would help against that."""
-    lost: str = ""
-    """Why an instrument counts as lost."""
-    instrument_exits: Mapping[str, int | None] = field(default_factory=dict)
-    """Exit code of each instrument; None: it had to be left behind."""
+    loss: Loss | None = None
+    """Of an instrument, while it was watched."""
+    instrument_ends: Mapping[str, InstrumentEnd] = field(default_factory=dict)
     gates: tuple[GateWait, ...] = ()
     """What the gates saw last."""
     settings: Settings = field(default_factory=dict)
@@ -75,8 +75,23 @@ class Course:
     @property
     def interrupted(self) -> bool:
         """Whether it was stopped; a workload that had ended by itself when the wish to stop came was not."""
-        ended_by_itself = self.ending is not None and self.ending.why in ("exited", "timed_out")
-        return self.cut is not None and self.cut[0] is Status.INTERRUPTED and not ended_by_itself
+        return self.cut is not None and self.cut[0] is Status.INTERRUPTED and not self._ended_by_itself
+
+    @property
+    def lost(self) -> str:
+        """Why an instrument counts as lost.
+
+        One that was well until the workload had ended by itself was not: whether its last readings cover the window
+        is for the judge to see.
+        """
+        if self.loss is None:
+            return ""
+        ended_ns = self.ending.exited_ns if self.ending is not None and self._ended_by_itself else None
+        return self.loss.why if ended_ns is None or self.loss.since_ns < ended_ns else ""
+
+    @property
+    def _ended_by_itself(self) -> bool:
+        return self.ending is not None and self.ending.why in ("exited", "timed_out")
 
 
 @dataclass(frozen=True)
@@ -89,6 +104,8 @@ class InstrumentReport:
     cost: SamplerCost | None = None
     sensors: Mapping[str, Any] = field(default_factory=dict)
     """What each sensor says of itself; of one that is missing, the reason and the remedy."""
+    unchanged: Mapping[str, Any] = field(default_factory=dict)
+    """By channel, its longest time unchanged while its device was at work."""
 
 
 def read_report(folder: Path, name: str = SAMPLER) -> InstrumentReport:
@@ -107,6 +124,7 @@ def read_report(folder: Path, name: str = SAMPLER) -> InstrumentReport:
         channels=tuple(replace(channel, refresh_seen_s=seen.get(channel.name)) for channel in channels),
         cost=SamplerCost(**body["cost"]) if body.get("cost") else None,
         sensors={**missing, **body.get("sensors", {})},
+        unchanged=body.get("unchanged", {}),
     )
 
 
@@ -156,7 +174,7 @@ def record_of(order: RunOrder, course: Course, folder: Path) -> RunRecord:
             name: {
                 "state": item.state,
                 "cost": asdict(item.cost) if item.cost else None,
-                "exit_code": course.instrument_exits.get(name),
+                "exit_code": course.instrument_ends[name].exit_code if name in course.instrument_ends else None,
             }
             for name, item in others.items()
         },
@@ -178,8 +196,11 @@ def record_of(order: RunOrder, course: Course, folder: Path) -> RunRecord:
         stuck=ending.stuck,
         samples=course.samples,
         unfinished=tuple(
-            name for name, item in ((SAMPLER, sampler), *others.items()) if item.state not in ("", "ended")
+            f"{name} {course.instrument_ends[name].fault or 'left no last report'}"
+            for name, item in ((SAMPLER, sampler), *others.items())
+            if item.state not in ("", "ended") and name in course.instrument_ends
         ),
+        unchanged={name: facts for item in (sampler, *others.values()) for name, facts in item.unchanged.items()},
         lost=course.lost,
         clocks=clocks,
         expected_channels=order.expected_channels,
@@ -221,7 +242,8 @@ def _hint(order: RunOrder, course: Course, status: Status) -> str:
 
 def _status(course: Course) -> tuple[Status, str]:
     ending = course.ending
-    if course.cut is not None and (course.interrupted or course.cut[0] is not Status.INTERRUPTED):
+    stands = {Status.INTERRUPTED: course.interrupted, Status.LOST_INSTRUMENT: bool(course.lost)}
+    if course.cut is not None and stands.get(course.cut[0], True):
         return course.cut
     assert ending is not None
     if ending.why == "keeper_lost":

@@ -32,6 +32,7 @@ def judge_measurement(
     lost: str,
     clocks: Sequence[ClockPair],
     expected_channels: Sequence[str],
+    unchanged: Mapping[str, Any] | None = None,
     rules: Rules = UNMOVED,
     cpus: int | None = None,
 ) -> Iterator[Verdict]:
@@ -39,7 +40,8 @@ def judge_measurement(
     if lost:
         yield rules.verdict("lost_instrument", evidence=lost)
     elif unfinished:
-        yield rules.verdict("instrument_unfinished", evidence=f"{', '.join(unfinished)} had to be ended by force")
+        yield rules.verdict("instrument_unfinished", evidence="; ".join(unfinished))
+    yield from _frozen(record, unchanged or {}, rules)
     yield from _late(record, rules)
     yield from judge_surroundings(record, samples, clocks, rules, cpus)
     if samples is None:
@@ -68,6 +70,19 @@ def _late(record: RunRecord, rules: Rules) -> Iterator[Verdict]:
     for name, (late, ticks) in costs.items():
         if ticks and late / ticks > limit:
             yield rules.verdict("late_ticks", late / ticks, limit, f"of the {ticks} readings of {name}")
+
+
+def _frozen(record: RunRecord, unchanged: Mapping[str, Any], rules: Rules) -> Iterator[Verdict]:
+    """Channels that stood still while the workload kept their devices busy: what was read then may be no reading."""
+    if record.launched_ns is None or record.exited_ns is None:
+        return
+    for name, stretch in unchanged.items():
+        loaded_s, limit_s = stretch["loaded_ns"] / 1e9, rules.limit("frozen", stretch["limit_ns"] / 1e9)
+        meanwhile = stretch["begin_ns"] < record.exited_ns and stretch["end_ns"] > record.launched_ns
+        if meanwhile and loaded_s >= limit_s:
+            value = f"{stretch['value']:.6g} {stretch['unit']}"
+            evidence = f"{name} stood at {value} while its device was at work ({stretch['load_pct']:.0f} % load)"
+            yield rules.verdict("frozen", loaded_s, limit_s, evidence)
 
 
 def _files(samples: Mapping[str, Any], rules: Rules) -> Iterator[Verdict]:

@@ -35,9 +35,11 @@ class Evidence:
     samples: Mapping[str, Any] | None = None
     """The summary of ``harness.seal``; None when nothing was sealed."""
     unfinished: tuple[str, ...] = ()
-    """The instruments that never came to their end."""
+    """Of each instrument that never came to its end, how it ended instead."""
     lost: str = ""
     """Why an instrument counts as lost."""
+    unchanged: Mapping[str, Any] = field(default_factory=dict)
+    """By channel, its longest time unchanged while its device was at work (``harness.instruments.credibility``)."""
     clocks: Sequence[ClockPair] = ()
     expected_channels: tuple[str, ...] = ()
     cooldown: Cooldown | None = None
@@ -65,6 +67,7 @@ def judge(record: RunRecord, evidence: Evidence) -> tuple[Verdict, ...]:
             samples=evidence.samples,
             unfinished=evidence.unfinished,
             lost=evidence.lost,
+            unchanged=evidence.unchanged,
             clocks=evidence.clocks,
             expected_channels=evidence.expected_channels,
             rules=evidence.rules,

@@ -6,6 +6,7 @@ one is.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any
 
 from harness.instruments.instrument import StatusLine
 from harness.instruments.own import hosted
-from harness.instruments.sidecar import Sidecar
+from harness.instruments.sidecar import InstrumentEnd, Loss, Sidecar
 from harness.order import RunOrder
 from harness.record import SAMPLER
 
@@ -89,18 +90,26 @@ class Recording:
             lost="; ".join(line.lost for line in said if line.lost),
         )
 
-    def lost(self) -> str:
-        """Why an instrument counts as lost, "" while none does."""
+    def lost(self) -> Loss | None:
+        """Which instruments are lost, and since when the first of them; None while none is."""
         self.listen()
-        return "; ".join(why for sidecar in self.sidecars if (why := sidecar.lost()))
+        losses = [loss for sidecar in self.sidecars if (loss := sidecar.lost()) is not None]
+        if not losses:
+            return None
+        return Loss("; ".join(loss.why for loss in losses), min(loss.since_ns for loss in losses))
+
+    @property
+    def due_s(self) -> float:
+        """In how many seconds ``lost`` wants to be asked again, however little happens."""
+        return min((sidecar.due_s for sidecar in self.sidecars), default=math.inf)
 
     def let_go(self) -> None:
         """Ask all to end, without waiting."""
         for sidecar in self.sidecars:
             sidecar.child.let_go()
 
-    def stop(self, patience_s: float) -> Mapping[str, int | None]:
-        """Ask all to end and wait, after ``patience_s`` for all of them use force; exit codes (None: it hangs)."""
+    def stop(self, patience_s: float) -> Mapping[str, InstrumentEnd]:
+        """Ask all to end and wait, after ``patience_s`` for all of them use force; how each ended."""
         self.let_go()
         until_s = time.monotonic() + patience_s
         return {

@@ -23,6 +23,7 @@ Hooks run under a keeper too: what they leave running is ended, so a hook sets a
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import signal
 import time
@@ -104,10 +105,11 @@ class _Attempt:
         self.instruments: Recording | None = None
         self.workload: Keeping | None = None
         self.hook: Keeping | None = None
-        self.recording = self.settling = self.cleanup_due = self.stop_told = False
+        self.recording = self.launched = self.settling = self.cleanup_due = False
+        self.stop_told = self.loss_told = False
         self.level = 0
         self.trouble = ""
-        self.watch = Watch(stop, self._notice, self._glance)
+        self.watch = Watch(stop, self._notice, self._glance, self._due_s)
         self.waits = Waits(order, self.course, self.watch, self._status, self._run_hook)
 
     def carry_out(self) -> Iterator[Event]:
@@ -189,6 +191,7 @@ class _Attempt:
             return workload.gone()
 
         self.watch.hear(workload.child, workload.listen)
+        self.launched = True
         workload.go()
         yield from self.watch.until("workload", over)
         self.watch.forget(workload.child)
@@ -214,7 +217,7 @@ class _Attempt:
         if instruments:
             for sidecar in instruments:
                 self.watch.forget(sidecar.child)
-            course.instrument_exits = instruments.stop(INSTRUMENT_STOP_S)
+            course.instrument_ends = instruments.stop(INSTRUMENT_STOP_S)
         yield from self._clean_up()
         if seals:
             sealer = self.sealer
@@ -253,18 +256,37 @@ class _Attempt:
                     self.workload.end(at_once)
             if self.hook is not None and (at_once or not self.settling):
                 self.hook.end(at_once)
-        if self.recording and not self.settling and not self.course.lost and self.instruments is not None:
-            self.course.lost = self.instruments.lost()
-            if self.course.lost and self.order.on_lost == "end":
-                self.course.cut = self.course.cut or (Status.LOST_INSTRUMENT, self.course.lost)
+        if self._watches and self.instruments is not None:
+            loss = self.course.loss = self.instruments.lost()
+            if loss is not None and self._ends_on_loss:
+                self.course.cut = self.course.cut or (Status.LOST_INSTRUMENT, loss.why)
                 if self.workload is not None:
                     self.workload.end(at_once=False)
+
+    @property
+    def _watches(self) -> bool:
+        """Whether the loss of an instrument would be news."""
+        return self.recording and not self.settling and self.course.loss is None
+
+    @property
+    def _ends_on_loss(self) -> bool:
+        """Whether a lost instrument ends the attempt: what is not launched yet need not be, whatever is asked."""
+        return self.order.on_lost == "end" or not self.launched
+
+    def _due_s(self) -> float:
+        """When to look at the instruments again, though nothing happened."""
+        return self.instruments.due_s if self._watches and self.instruments is not None else math.inf
 
     def _glance(self, stage: str, stage_s: float) -> Iterator[Event]:
         status = self.instruments.status if self.instruments is not None else StatusLine(t_ns=0)
         if status.trouble and status.trouble != self.trouble:
             yield Trouble(status.trouble, run=self.run)
         self.trouble = status.trouble
+        if self.course.loss is not None and not self.loss_told:
+            self.loss_told = True
+            what = "is being ended" if self._ends_on_loss else "goes on (night.lost_instrument)"
+            remedy = "nothing to do; the run is marked invalid, and repeated while attempts are left"
+            yield Trouble(f"lost instrument: {self.course.loss.why}; the workload {what}", remedy, self.run)
         if self.level and not self.stop_told:
             self.stop_told = True
             yield Trouble(

@@ -117,7 +117,12 @@ KINDS: Mapping[str, VerdictKind] = {
     ),
     "stuck_processes": _measurement(Level.WARNING, "processes that not even SIGKILL ended"),
     "cleanup": _measurement(Level.WARNING, "the cleanup hook failed"),
-    "instrument_unfinished": _measurement(Level.WARNING, "an instrument had to be ended by force"),
+    "frozen": _by_the_run(
+        Level.WARNING,
+        "a power or an energy that did not change while its device was at work; limit: 10 s, or 20 refreshes if longer",
+        "s",
+    ),
+    "instrument_unfinished": _measurement(Level.WARNING, "an instrument did not come to its end in order"),
     "unread_samples": _measurement(Level.WARNING, "lines of the samples that are no readings"),
     "not_finite_readings": _measurement(Level.WARNING, "readings that are no numbers"),
     "torn_samples": _measurement(Level.INFORMATION, "bytes cut after the last whole line of the samples", None, "B"),

@@ -6,6 +6,7 @@ gets a tick every two seconds. So the orchestrator costs next to nothing while a
 
 from __future__ import annotations
 
+import math
 import selectors
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -22,9 +23,18 @@ TICK_S = 2.0
 class Watch:
     """Waits until something is over, and lets its owner notice what happens meanwhile."""
 
-    def __init__(self, stop: Stop, notice: Callable[[], None], glance: Callable[[str, float], Iterable[Event]]) -> None:
-        """``notice`` is called whenever something happened, ``glance(stage, stage_s)`` each two seconds."""
-        self._notice, self._glance = notice, glance
+    def __init__(
+        self,
+        stop: Stop,
+        notice: Callable[[], None],
+        glance: Callable[[str, float], Iterable[Event]],
+        due_s: Callable[[], float] = lambda: math.inf,
+    ) -> None:
+        """``notice`` is called whenever something happened, and after ``due_s()`` though nothing did.
+
+        ``glance(stage, stage_s)`` is asked for events each two seconds.
+        """
+        self._notice, self._glance, self._due_s = notice, glance, due_s
         self._selector = selectors.DefaultSelector()
         self._selector.register(stop.fileno(), selectors.EVENT_READ, stop.acknowledge)
         self._next_tick_s = time.monotonic() + TICK_S
@@ -56,7 +66,7 @@ class Watch:
             if now_s >= self._next_tick_s:
                 yield from self._glance(stage, now_s - begin_s)
                 self._next_tick_s = time.monotonic() + TICK_S
-            timeout_s = max(0.0, min(wait_s(), self._next_tick_s - time.monotonic()))
+            timeout_s = max(0.0, min(wait_s(), self._due_s(), self._next_tick_s - time.monotonic()))
             for key, _ in self._selector.select(timeout_s):
                 cast(Callable[[], None], key.data)()
             self._notice()

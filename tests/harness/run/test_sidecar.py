@@ -1,16 +1,20 @@
 """Instruments without status lines are watched by their file; hostile output is survived."""
 
+import math
+import os
+import select
+import signal
 import sys
-import time
 
 import pytest
 
 from harness.child import LONGEST_BACKLOG_B, Child, tail_of
 from harness.errors import RunFault, SensorMissing
 from harness.instruments.instrument import Instrument, StatusLine
-from harness.instruments.sidecar import Sidecar
+from harness.instruments.sidecar import LOOK_S, InstrumentEnd, Sidecar
 
 UNTIL_TOLD = "import sys; sys.stdin.read()"
+SPEAKS_WHEN_TOLD = "import sys; sys.stdin.read(1); print('{\"t_ns\": 7}', flush=True); sys.stdin.read()"
 
 
 @pytest.fixture
@@ -39,7 +43,8 @@ def sidecar(tmp_path):
 def test_an_instrument_is_ready_when_its_file_is_there(sidecar, tmp_path, wait_for):
     meter = sidecar(f"open({str(tmp_path / 'ready')!r}, 'w'); {UNTIL_TOLD}")
     assert wait_for(meter.ready)
-    assert "" == meter.lost()
+    assert meter.lost() is None
+    assert 0 < meter.due_s <= LOOK_S
 
 
 def test_an_instrument_that_is_not_ready_in_time_is_a_fault(sidecar, wait_for):
@@ -61,13 +66,103 @@ def test_an_absent_program_is_a_missing_sensor(tmp_path):
         Sidecar(instrument, tmp_path)
 
 
-def test_an_instrument_whose_file_grows_is_not_silent(sidecar, tmp_path):
-    meter = sidecar(UNTIL_TOLD, silence_s=0.0)
-    for length in (1, 2, 3):
+class Time:
+    """Time that passes when it is told to."""
+
+    def __init__(self):
+        self.now_s = 1000.0
+
+    def monotonic(self):
+        return self.now_s
+
+    def monotonic_ns(self):
+        return round(self.now_s * 1e9)
+
+
+@pytest.fixture
+def passing(monkeypatch):
+    """The time of the sidecars."""
+    clock = Time()
+    monkeypatch.setattr("harness.instruments.sidecar.time", clock)
+    return clock
+
+
+def look(meter, passing, *waits_s):
+    """Look after each of these waits; the first loss."""
+    for wait_s in waits_s:
+        passing.now_s += wait_s
+        meter.listen()
+        if meter.lost() is not None:
+            return meter.lost()
+    return None
+
+
+def test_an_instrument_whose_file_grows_is_not_silent(sidecar, tmp_path, passing):
+    meter = sidecar(UNTIL_TOLD)
+    for length in range(1, 9):
         (tmp_path / "meter.csv").write_text("x" * length)
-        assert "" == meter.lost()
-    time.sleep(0.001)
-    assert "meter has said nothing for" in meter.lost()
+        assert look(meter, passing, 0.7) is None
+    heard_ns = passing.monotonic_ns()
+    assert look(meter, passing, 0.7, 0.7) is None
+    loss = look(meter, passing, 0.7)
+    assert ("meter has said nothing for 2.1 s", heard_ns) == (loss.why, loss.since_ns)
+
+
+def test_silence_is_seen_when_it_has_lasted_for_its_limit(sidecar, passing):
+    meter = sidecar(UNTIL_TOLD, status_lines=True)
+    waits_s = []
+    while meter.lost() is None:
+        waits_s.append(meter.due_s)
+        passing.now_s += meter.due_s
+    assert 2.0 == pytest.approx(sum(waits_s))
+    assert len(waits_s) <= 4  # and little was asked until then
+    assert math.inf == meter.due_s
+
+
+def test_a_pause_of_the_whole_machine_is_not_the_silence_of_an_instrument(sidecar, passing, wait_for):
+    meter = sidecar(SPEAKS_WHEN_TOLD, status_lines=True)
+    assert look(meter, passing, 3600.0, 0.7) is None
+    meter.child.tell(b"!")
+    wait_for(lambda: meter.listen() or meter.status.t_ns)
+    assert look(meter, passing, 0.7, 0.7) is None
+    assert "meter has said nothing for 2.1 s" == look(meter, passing, 0.7).why
+
+
+def test_words_that_wait_unheard_are_heard_first(sidecar, passing, wait_for):
+    meter = sidecar(f"print('{{\"t_ns\": 7}}', flush=True); {UNTIL_TOLD}", status_lines=True)
+    wait_for(lambda: select.select([meter.child.output], [], [], 0)[0])
+    assert look(meter, passing, 0.7, 0.7, 0.7) is None
+
+
+def test_a_loss_stays(sidecar, passing, wait_for):
+    meter = sidecar(SPEAKS_WHEN_TOLD, status_lines=True)
+    loss = look(meter, passing, 0.7, 0.7, 0.7)
+    meter.child.tell(b"!")
+    wait_for(lambda: meter.listen() or meter.status.t_ns)
+    assert loss is meter.lost()
+
+
+def test_an_instrument_that_confesses_is_lost_at_once(sidecar, wait_for):
+    confession = """print('{"t_ns": 7, "lost": "its card has gone"}', flush=True)"""
+    meter = sidecar(f"{confession}; {UNTIL_TOLD}", status_lines=True)
+    wait_for(lambda: meter.listen() or meter.status.t_ns)
+    assert "meter: its card has gone" == meter.lost().why
+
+
+def test_one_that_was_stopped_is_woken_to_write_what_it_holds(sidecar, tmp_path, passing):
+    words = tmp_path / "last words"
+    meter = sidecar(f"{UNTIL_TOLD}; open({str(words)!r}, 'w')", status_lines=True)
+    os.kill(meter.child.pid, signal.SIGSTOP)
+    assert look(meter, passing, 0.7, 0.7, 0.7) is not None
+    assert InstrumentEnd(0) == meter.stop(600.0)
+    assert words.exists()
+
+
+def test_how_an_instrument_ended_is_told(sidecar, wait_for):
+    assert InstrumentEnd(0) == sidecar(UNTIL_TOLD).stop(20.0)
+    died = sidecar("import sys; sys.exit('no more paper')")
+    wait_for(lambda: died.child.exit_code is not None)
+    assert InstrumentEnd(1, "ended with exit code 1: no more paper") == died.stop(20.0)
 
 
 def test_a_status_line_is_heard_and_rubbish_passed_over(sidecar, wait_for):
@@ -90,7 +185,9 @@ def test_first_words_are_waited_for_once_it_is_ready(sidecar, tmp_path, wait_for
 
 def test_an_instrument_that_ignores_its_pipe_is_ended_by_force(sidecar):
     meter = sidecar("import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(60)")
-    assert meter.stop(0.2) in {-9, -15}
+    end = meter.stop(0.2)
+    assert end.exit_code in {-9, -15}
+    assert "had to be ended by force" == end.fault
 
 
 def test_a_child_that_prints_without_end_and_without_a_newline_takes_no_memory(tmp_path, wait_for):
