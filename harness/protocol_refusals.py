@@ -20,7 +20,6 @@ _SHOWN_LENGTH = 80
 
 UNAVAILABLE = {
     "engine": "remove it; runs are executed on this machine",
-    "night.lost_instrument": "remove it; a run that loses an instrument is ended",
 }
 """Keys of the design whose capability is not there yet, and what to do without."""
 
