@@ -14,8 +14,10 @@ POLL_S = 1.0
 """How often a closed gate is asked again."""
 SPAN_S = 1.0
 """Over about how long a rate is taken."""
-SHORTEST_SPAN_S = 0.1
+SHORTEST_SPAN_S = 0.03
 """The kernel counts processor time in hundredths of a second: over less than this a rate tells nothing."""
+SOON_S = 0.1
+"""When to look again where a rate over less than SPAN_S was too high: the longer it is looked at, the surer it is."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,13 @@ class Rate:
             return None
         (first_s, first), (last_s, last) = self._noted[0], self._noted[-1]
         return max(0.0, last - first) / (last_s - first_s)
+
+    @property
+    def again_s(self) -> float:
+        """When to look again where it is too high, or cannot be told yet."""
+        if self.per_s() is None:
+            return max(0.001, SHORTEST_SPAN_S - self.span_s)
+        return SOON_S if self.span_s < SPAN_S else POLL_S
 
     @property
     def span_s(self) -> float:

@@ -56,12 +56,13 @@ class LoadGate:
         if busy is None or own is None:
             if not self._busy.span_s and not (self._proc / "stat").exists():
                 return Look(None, "/proc/stat is not there")
-            return Look(False, "the load of others is being measured", again_s=0.05)
+            return Look(False, "the load of others is being measured", again_s=self._busy.again_s)
         cores, limit = max(0.0, busy - own) / HZ, self._settings.cores
         why = f"others use {cores:.2f} cores"
         if cores <= limit:
             return Look(True, why, cores, limit, "cores")
-        return Look(False, f"{why}, more than {limit:g}{self._who(now_s)}", cores, limit, "cores")
+        why = f"{why}, more than {limit:g}{self._who(now_s)}"
+        return Look(False, why, cores, limit, "cores", self._busy.again_s)
 
     def _who(self, now_s: float) -> str:
         """The busiest of the others since the last time this was asked, in brackets; "" at the first time."""

@@ -46,12 +46,12 @@ class SwapGate:
         if moved is None:
             if not self._moved.span_s and not (self._proc / "vmstat").exists():
                 return Look(None, "the kernel tells no swap traffic here")
-            return Look(False, "swap traffic is being measured", again_s=0.05)
+            return Look(False, "swap traffic is being measured", again_s=self._moved.again_s)
         limit, most_MB = self._settings.MB_per_s, self._settings.used_MB
         why = f"swap: {moved:.1f} MB/s, {used_MB:.0f} MB in use"
         if most_MB is not None and used_MB > most_MB:
             return Look(False, f"{why}, more than {most_MB:g} MB", used_MB, most_MB, "MB")
-        return Look(moved <= limit, why, moved, limit, "MB/s")
+        return Look(moved <= limit, why, moved, limit, "MB/s", self._moved.again_s)
 
     def _used_MB(self) -> float | None:
         try:

@@ -114,8 +114,18 @@ def test_too_short_a_time_tells_no_rate():
     rate = Rate()
     rate.note(0.0, 0.0)
     assert rate.per_s() is None
-    rate.note(0.06, 5.0)
+    rate.note(0.02, 5.0)
     assert rate.per_s() is None
+    assert 0.001 <= rate.again_s <= 0.03
+
+
+def test_a_rate_that_was_seen_for_a_moment_is_looked_at_again_soon():
+    rate = Rate()
+    rate.note(0.0, 0.0)
+    rate.note(0.5, 5.0)
+    assert (10.0, 0.1) == (rate.per_s(), rate.again_s)
+    rate.note(1.0, 5.0)
+    assert (5.0, 1.0) == (rate.per_s(), rate.again_s)
 
 
 def test_a_total_that_goes_back_is_no_rate_below_zero():
