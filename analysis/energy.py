@@ -19,6 +19,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.load import Damage, Night, Series
+from analysis.meters import energy_readings
 from harness import joules
 from harness.domains import Choice, Source, choose, named
 from harness.errors import NightFolderError
@@ -114,10 +115,8 @@ def measure(night: Night) -> Measured:
 def read_meters(series: Mapping[str, Series]) -> list[Meter]:
     """The meters among a run's channels of power and energy, one a (domain, origin); measured before modelled."""
     told: dict[Told, list[Series]] = {}
-    for item in series.values():
-        channel = item.channel
-        if channel.tells_energy and item.t_ns.size:
-            told.setdefault((channel.domain, channel.origin), []).append(item)
+    for item in energy_readings(series):
+        told.setdefault((item.channel.domain, item.channel.origin), []).append(item)
     return [_meter(domain, origin, there) for (domain, origin), there in told.items()]
 
 

@@ -89,16 +89,12 @@ class NightMeters:
     _offsets: Mapping[tuple[str, str], Alignment] = field(default_factory=dict, repr=False)
 
     def aligned(self, run: str, series: Mapping[str, Series]) -> dict[str, Series]:
-        """A run's readings with each meter's power moved to when it was drawn, and without totals beside a power.
+        """A run's readings with each meter's power moved to when it was drawn.
 
         A power's ``refresh_s`` grows by what its offset is uncertain by: so late may a value still be.
         """
-        powered = {item.channel.domain for item in series.values() if _is_power(item.channel) and item.t_ns.size}
         made: dict[str, Series] = {}
         for name, item in series.items():
-            channel = item.channel
-            if channel.origin == METER and channel.kind is Kind.COUNTER and channel.domain in powered:
-                continue
             alignment = self._offsets.get((run, name))
             made[name] = item if alignment is None or alignment.how == "none" else _moved(item, alignment)
         return made
@@ -116,6 +112,17 @@ def meters_of(records: Mapping[str, RunRecord], samples: Callable[[str], Mapping
                 continue
     settled = tuple(_settled(found))
     return NightMeters(settled, {(item.run, item.channel): item for item in settled})
+
+
+def energy_readings(series: Mapping[str, Series]) -> list[Series]:
+    """What a run's energy is made of: its channels of power and energy, without a meter's total beside its power."""
+    told = [item for item in series.values() if item.channel.tells_energy and item.t_ns.size]
+    powered = {item.channel.domain for item in told if _is_power(item.channel)}
+    return [
+        item
+        for item in told
+        if not (item.channel.origin == METER and item.channel.kind is Kind.COUNTER and item.channel.domain in powered)
+    ]
 
 
 def check_total(power: joules.Series, total: joules.Series) -> TotalCheck | None:

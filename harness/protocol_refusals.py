@@ -113,7 +113,14 @@ def _refusal(place: tuple[str | int, ...], alike: Sequence[Mapping[str, Any]], t
     if len(alike) > 1 and all(item["type"] in _LEVEL_TYPES for item in alike):
         return Refusal(Problem(key, "must be a string, a number, or true or false", value), names)
     remedy = _remedy(error, _at(place, table)) or _default_of(keys)
-    return Refusal(Problem(key, _words(error), value, remedy), names)
+    return Refusal(Problem(key, _words(error), value, remedy), _without(names))
+
+
+def _without(names: tuple[str, ...]) -> tuple[str, ...]:
+    """What must go with a key of a bad value: its section where that cannot be without it."""
+    field = known_keys().get(".".join(names))
+    given_anew = len(names) == 1 or names[0] == "workload"
+    return names[:-1] if field is not None and field.is_required() and not given_anew else names
 
 
 def _words(error: Mapping[str, Any]) -> str:

@@ -12,7 +12,7 @@ from analysis.curve import run_bins
 from analysis.energy import choice_of, energy, measure, total
 from analysis.load import Series, load
 from analysis.meter_lag import Lag
-from analysis.meters import MARKS, check_total, meters_of, night_lag
+from analysis.meters import MARKS, check_total, energy_readings, meters_of, night_lag
 from harness import joules
 from harness.errors import NightFolderError
 from harness.record import Channel, Kind, Phase, Quality, RunRecord, Status, Validity
@@ -192,10 +192,9 @@ def test_the_lags_uncertainty_is_in_how_late_a_value_may_be():
 
 def test_a_total_is_no_part_of_the_energy_beside_a_power_and_is_all_of_it_without():
     its = readings(0.7, total=True)
-    night = meters({"a": its})
-    assert {POWER, "gpu0.power_W"} == set(night.aligned("a", its))
+    assert {POWER, "gpu0.power_W"} == {item.channel.name for item in energy_readings(its)}
     del its[POWER]
-    assert TOTAL in night.aligned("a", its)
+    assert {TOTAL, "gpu0.power_W"} == {item.channel.name for item in energy_readings(its)}
 
 
 # -- the check by the meter's own total --------------------------------------------------------------------------------

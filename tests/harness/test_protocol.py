@@ -159,6 +159,18 @@ def test_a_wrong_value_is_refused_with_its_key(problems, text, key, what):
     assert what == problems(SOUND + text)[key].what
 
 
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ("[sensors.constant]\npower_W = 'x'", "sensors.constant.power_W"),
+        ("[sensors.meter]\nkind = 'x'\nurl = 'h'", "sensors.meter.kind"),
+        ("[analysis]\nequivalence = {metric = 'accuracy', margin = -1}", "analysis.equivalence.margin"),
+    ],
+)
+def test_a_required_key_of_a_bad_value_is_not_told_to_be_missing_too(problems, text, key):
+    assert [key] == list(problems(SOUND + text))
+
+
 METER = "kind = 'shelly'\nurl = 'http://192.0.2.7'\n"
 
 
