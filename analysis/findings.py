@@ -69,6 +69,8 @@ class Group:
     metrics: Mapping[str, Estimate] = field(default_factory=dict)
     """Mean of each numeric workload metric over the valid runs."""
     normality: Test | None = None
+    bound: float | None = None
+    """Of one run's value, the mean over the headline's runs: how far edges and gaps may have moved it. In its unit."""
 
 
 @dataclass(frozen=True)
@@ -112,6 +114,74 @@ class Equivalence:
     n: int
     decision: str
     """equivalent within the margin | not shown | cannot be told"""
+
+
+@dataclass(frozen=True)
+class Source:
+    """One domain as one sensor or instrument told it, over the night."""
+
+    domain: str
+    origin: str
+    """The sensor or instrument; empty in nights of schema 1."""
+    quality: str
+    """measured | modelled"""
+    standing: str
+    """compared | stands beside it | not in the sum"""
+    read_from: str
+    refresh_s: float | None
+    runs: int
+    """Runs whose window's energy it tells."""
+    sensor_class: str
+    """The class of the source, in words: what is common to all runs on one device."""
+    class_low: float | None
+    class_high: float | None
+    """(reading - truth) / truth mostly lies between them."""
+    class_words: str
+    stated_by: str
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """The window's energy of one domain by one source, over the headline's runs of one configuration; never summed."""
+
+    configuration: str
+    domain: str
+    origin: str
+    quality: str
+    standing: str
+    energy: Estimate
+    """Mean, J."""
+    bound_J: float | None
+    """Of one run, the mean over runs: how far edges and gaps may have moved it."""
+    sensor_class: str
+    ratio: Estimate | None
+    """To what is compared of the same domain, run by run; None where nothing of it is, or this is it."""
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """Two tellings of the same stretch of the same runs, against one another; one pair a run."""
+
+    kind: str
+    """one domain, two sources | one sensor: counter and trace | around the sum"""
+    domain: str
+    one: str
+    """For people: "constant (modelled)"."""
+    other: str
+    """The reference: what is compared, or the better ranked of the two."""
+    modelled: bool
+    """Whether one of them is."""
+    ratio: Estimate
+    """Of means, one / other."""
+    pearson: Estimate
+    spearman: Estimate
+    within: Estimate
+    """Pearson's r of what is left within the configurations: without what they differ by."""
+    bias: Estimate | None = None
+    """Mean of (one - other) in per cent of the pair's mean; None where they are about different things."""
+    lower: Estimate | None = None
+    upper: Estimate | None = None
+    """Limits of agreement."""
 
 
 @dataclass(frozen=True)
@@ -204,6 +274,11 @@ class Findings:
     drift: tuple[Test, ...] = ()
     exclusions: tuple[Exclusion, ...] = ()
     cautions: tuple[Caution, ...] = ()
+    sources: tuple[Source, ...] = ()
+    """Who told which domain, summed or not."""
+    recorded: tuple[Recorded, ...] = ()
+    """The energies by domain and source; beside one another, never summed."""
+    agreements: tuple[Agreement, ...] = ()
     carbon: Carbon | None = None
     """None: the protocol asks for no CO2."""
     outlier_rule: Mapping[str, Any] = field(default_factory=dict)

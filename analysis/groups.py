@@ -51,7 +51,14 @@ def _group(runs: pd.DataFrame, name: str, unit: str, level: float, metrics: Sequ
             if _finite(usable, f"metric.{metric}").size
         },
         normality=shapiro(values),
+        bound=_bound(headline),
     )
+
+
+def _bound(runs: pd.DataFrame) -> float | None:
+    """The mean of the bounds of the runs' values; None where one of them is not known."""
+    bounds = runs["bound"].to_numpy(dtype=float) if "bound" in runs else np.empty(0)
+    return float(bounds.mean()) if bounds.size and np.all(np.isfinite(bounds)) else None
 
 
 def _mean(runs: pd.DataFrame, column: str, unit: str, level: float) -> Estimate:

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from analysis.agreement import TWO_SOURCES
 from analysis.curve import RunBins, band, run_bins
 from analysis.figures.accuracy import draw_accuracy
+from analysis.figures.agreement import draw_agreement
 from analysis.figures.distribution import draw_distribution
 from analysis.figures.drift import draw_drift
 from analysis.figures.epochs import by_epoch, draw_epochs
@@ -29,10 +31,7 @@ from analysis.study import Study
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
-STEMS = ("ratios", "distribution", "accuracy", "power", "pairs", "decomposition", "epochs", "drift")
+STEMS = ("ratios", "distribution", "accuracy", "power", "pairs", "decomposition", "epochs", "drift", "agreement")
 _MOST_BINS = 1200
 """More bins than a page has pixels are drawn wider, and that is said."""
 _NAMED = 8
@@ -65,6 +64,7 @@ def illustrations(night: Night, study: Study, rows: pd.DataFrame) -> list[Illust
         _decomposition(study),
         _epochs(night, rows, given),
         _drift(study, shown, given),
+        _agreement(study, given),
     )
     return [item for item in found if item is not None]
 
@@ -204,4 +204,20 @@ def _drift(study: Study, shown: pd.DataFrame, given: dict[str, Any]) -> Illustra
         "Each run against the time at which it began, relative to the mean of its configuration.",
         f"Deviation of each run's {study.response.label} from its configuration's mean, over the night.",
         functools.partial(draw_drift, shown, quantity=study.response.label, **given),
+    )
+
+
+def _agreement(study: Study, given: dict[str, Any]) -> Illustration | None:
+    pairs = [item for item in study.findings.agreements if item.kind == TWO_SOURCES and item.ratio.n]
+    if not pairs:
+        return None
+    read = "; ".join(
+        f"{item.domain}: {item.one} − {item.other}: bias {estimate(item.bias)} %" for item in pairs[:_NAMED]
+    )
+    return Illustration(
+        "agreement",
+        "Do the instruments agree?",
+        "What two sources of one domain differ by, against what they tell; one point a run, its window's energy.",
+        f"Bland-Altman plots. {read}",
+        functools.partial(draw_agreement, study.agreement, pairs, **given),
     )

@@ -42,6 +42,8 @@ MARKER = '<meta name="generator" content="nightwatt report">'
 _PX_PER_IN = 96
 _LARGEST_SVG_B = 400_000
 """A larger drawing stands on the page as PNG; its SVG lies beside the page."""
+_ELSEWHERE = ("drift", "agreement")
+"""The figures that stand in the section of their own question."""
 _MOST_ROWS = 500
 """Of a table on the page; its files hold all."""
 
@@ -135,8 +137,8 @@ def _page(night: Night, study: Study, drawings: Sequence[Drawing], listed: Secti
         title=f"REHEARSAL: {found.title}" if night.rehearsal else found.title,
         findings=found,
         facts=_facts(night, study),
-        drawings=[item for item in drawings if item.of.stem != "drift"],
-        drift_drawings=[item for item in drawings if item.of.stem == "drift"],
+        drawings=[item for item in drawings if item.of.stem not in _ELSEWHERE],
+        **{f"{stem}_drawings": [item for item in drawings if item.of.stem == stem] for stem in _ELSEWHERE},
         damage=night.damage,
         single_px=SINGLE_IN * _PX_PER_IN,
         double_px=DOUBLE_IN * _PX_PER_IN,

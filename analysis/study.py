@@ -22,17 +22,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from analysis.agreement import agreements
 from analysis.carbon import carbon
 from analysis.carbon import words as carbon_words
 from analysis.cautions import Evidence, cautions
 from analysis.comparisons import NOBODY, Method, Sides, compare, contrasts, split
 from analysis.drift import drift
-from analysis.energy import Measured, choice_of, measure, of_choice
+from analysis.energy import Measured, choice_of, measure, of_choice, window_rows
 from analysis.findings import Comparison, Equivalence, Estimate, Findings, Test
 from analysis.groups import groups
 from analysis.load import Night
 from analysis.quality import assess
 from analysis.response import DURATION, ENERGY, NET, POWER, Response, find, responses
+from analysis.sources import absolute_class, recorded, sources
 from analysis.statistics.equivalence import CANNOT_BE_TOLD, paired_equivalence, unpaired_equivalence
 from analysis.statistics.omnibus import friedman, kruskal, levene, ols_configurations, ols_factors
 from analysis.wording import first_line, headline, headline_all, methods
@@ -51,10 +53,13 @@ class Study:
 
     findings: Findings
     runs: pd.DataFrame
-    """Every run: the columns of ``night.runs`` with value (the response), energy_J, net_J, uncertainty_J, mean_power_W,
-    state (headline | outlier | excluded), rule, eligible, z, z_residual, mad."""
+    """Every run: the columns of ``night.runs`` with value (the response), bound (on its error from edges and gaps),
+    energy_J, net_J, uncertainty_J, mean_power_W, state (headline | outlier | excluded), rule, eligible, z, z_residual,
+    mad."""
     energy: pd.DataFrame
-    """One row a (run, phase, domain), as ``energy(night)`` gives it."""
+    """One row a (run, phase, domain, origin), as ``energy(night)`` gives it."""
+    agreement: pd.DataFrame
+    """Of domains with several sources, one row a (pair of them, run); see ``agreement.POINTS``."""
     response: Response
     choice: Choice
 
@@ -79,12 +84,16 @@ def examine(night: Night, plan: Analysis | None = None) -> Study:
     family = contrasts(configurations, baseline)
     method = Method(analysis.recipe, night.blocked, analysis.alpha)
     assessment = assess(night, response, analysis.outliers, family)
-    runs = _with_parts(assessment.runs, found)
+    runs = _with_parts(assessment.runs, found, response)
     kept, eligible = runs[runs.state == "headline"], runs[runs.eligible]
     attempted = runs[runs.rule != "discarded"]
     compared = compare(kept, eligible, family, method, response=response.name, unit=response.unit, attempted=attempted)
     described = groups(runs, configurations, unit=response.unit, level=method.level, metrics=_numeric(runs, found))
     slopes = drift(eligible, runs, response=response.name, blocked=night.blocked, level=method.level)
+    windows = window_rows(frame, night)
+    told = sources(windows, choice)
+    valid = runs[(runs.validity == "valid") & (runs.status == "completed")]
+    agreed = agreements(windows, choice, found[ENERGY].values, valid, method.level)
     evidence = Evidence(
         night,
         measured,
@@ -97,24 +106,25 @@ def examine(night: Night, plan: Analysis | None = None) -> Study:
         slopes,
         method,
         analysis.accuracy,
+        agreed.found,
         changed,
     )
-    sources = _sources(measured, choice, response)
+    read_by = _read_by(measured, choice, response)
     design = _design(night, analysis, method, family, changed=changed)
     emitted = carbon(analysis.carbon, runs, configurations, found[ENERGY], method.level)
     said = methods(
-        response=response, method=method, analysis=analysis, design=design, sources=sources, groups=described
+        response=response, method=method, analysis=analysis, design=design, sources=read_by, groups=described
     )
     findings = Findings(
         title=night.protocol.title,
         first_line=first_line(
             rehearsal=night.rehearsal,
-            quality=response.quality,
-            domains=response.domains,
-            sources=sources,
+            quality=choice.quality or response.quality,
+            domains=choice.domains,
+            sources=list(dict.fromkeys(of_choice(frame, choice).source)),
             instead="" if response is asked else f"{asked.name} was asked for and no run has it: {response.phrase}",
         ),
-        headline=headline(compared, described, response, sources),
+        headline=headline(compared, described, response, read_by, absolute_class(told)),
         headline_all=headline_all(compared, assessment.rule, response),
         response=response.label,
         unit=response.unit,
@@ -130,22 +140,24 @@ def examine(night: Night, plan: Analysis | None = None) -> Study:
         drift=tuple(slopes),
         exclusions=assessment.exclusions,
         cautions=tuple(cautions(evidence)),
+        sources=tuple(told),
+        recorded=tuple(recorded(windows, choice, kept, configurations, method.level)),
+        agreements=agreed.found,
         carbon=emitted,
         outlier_rule=assessment.rule,
         methods=f"{said} {carbon_words(emitted)}".strip(),
         design=design,
         reproduce=_reproduce(night),
     )
-    return Study(findings, runs, frame, response, choice)
+    return Study(findings, runs, frame, agreed.points, response, choice)
 
 
-def _with_parts(runs: pd.DataFrame, found: dict[str, Response]) -> pd.DataFrame:
-    """Energy and its parts beside the response; indexed by row, as it was."""
+def _with_parts(runs: pd.DataFrame, found: dict[str, Response], response: Response) -> pd.DataFrame:
+    """Energy, its parts and the bounds beside the response; indexed by row, as it was."""
     columns = {"energy_J": ENERGY, "net_J": NET, "mean_power_W": POWER}
     series = {column: found[name].values for column, name in columns.items()}
-    bound = found[ENERGY].uncertainty
-    if bound is not None:
-        series["uncertainty_J"] = bound
+    bounds = {"uncertainty_J": found[ENERGY].uncertainty, "bound": response.uncertainty}
+    series |= {column: bound for column, bound in bounds.items() if bound is not None}
     return runs.assign(**{column: runs.run.map(values).astype(float) for column, values in series.items()})
 
 
@@ -237,7 +249,7 @@ def _omnibus(night: Night, kept: pd.DataFrame, configurations: Sequence[str]) ->
     return tests
 
 
-def _sources(measured: Measured, choice: Choice, response: Response) -> list[str]:
+def _read_by(measured: Measured, choice: Choice, response: Response) -> list[str]:
     """Where the energy of the compared domains was read."""
     if response.name not in (ENERGY, NET, POWER):
         return ["the marks' clock"] if response.name == DURATION else ["the workload"]
@@ -274,14 +286,14 @@ def _design(
 
 
 def _reproduce(night: Night) -> dict[str, Any]:
-    """What it takes to have the same answer again: the folder, the versions, one command.
+    """What it takes to have the same answer again: the versions, one command.
 
-    Files appear by name and hash: the folders of the machine that measured are nobody's business.
+    Files appear by name and hash: the folders of the machine that measured are nobody's business, and a night's own
+    folder may be renamed without changing its report.
     """
     sources = [item for item in night.plan.get("sources") or [] if isinstance(item, dict)]
     return {
-        "night": night.path.resolve().name,
-        "command": f"nightwatt report {night.path.resolve().name}",
+        "command": "nightwatt report NIGHT",
         "protocol_file": PurePath(str(night.plan.get("protocol_file", ""))).name,
         "protocol_sha256": night.plan.get("protocol_sha256", ""),
         "sources": {str(item.get("copied_as", "")): str(item.get("sha256", "")) for item in sources},

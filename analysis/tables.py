@@ -60,6 +60,8 @@ class Table:
     frame: pd.DataFrame
     columns: tuple[Column, ...]
     notes: tuple[str, ...] = ()
+    also: tuple[str, ...] = ()
+    """Columns of the frame that CSV alone has: for programs, where people have the title or another column."""
 
     def __len__(self) -> int:
         return len(self.frame)
@@ -93,8 +95,8 @@ def write(table: Table, folder: Path) -> dict[str, Path]:
 
 
 def to_csv(table: Table) -> str:
-    """The frame's columns that the table shows, numbers unrounded, nothing where there is none."""
-    keys = [key for column in table.columns for key in column.keys]
+    """The frame's columns that the table shows and those ``also`` there, numbers unrounded, nothing where none is."""
+    keys = [*(key for column in table.columns for key in column.keys), *table.also]
     frame = table.frame[list(dict.fromkeys(keys))].map(lambda cell: visible(cell) if isinstance(cell, str) else cell)
     return str(frame.to_csv(index=False, lineterminator="\n"))
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from analysis.comparisons import CANNOT_BE_TOLD, HIGHER, LOWER, NOT_APART, Method, disagree
 from analysis.findings import Comparison, Estimate, Group
-from analysis.numbers import estimate, interval, p_value, percent
+from analysis.numbers import estimate, interval, p_value, percent, significant
 from analysis.response import Response
 
 if TYPE_CHECKING:
@@ -37,12 +38,20 @@ def first_line(
 
 
 def headline(
-    comparisons: Sequence[Comparison], groups: Sequence[Group], response: Response, sources: Sequence[str]
+    comparisons: Sequence[Comparison],
+    groups: Sequence[Group],
+    response: Response,
+    sources: Sequence[str],
+    sensor_class: str = "",
 ) -> str:
-    """One sentence: the ratio and its interval first, then n, then what was measured by what."""
-    by = f"{response.quality} by {', '.join(sources)}" if sources else response.quality
+    """One sentence: the ratio and its interval first, then n, then what was measured by what.
+
+    ``sensor_class``, of what is compared, stands beside absolute figures only.
+    """
+    read_by = ", ".join(dict.fromkeys(brief(source) for source in sources))
+    by = f"{response.quality} by {read_by}" if read_by else response.quality
     if not comparisons:
-        return _single(groups, response, by)
+        return _single(groups, response, by, sensor_class)
     if len(comparisons) == 1:
         return f"{_compared(comparisons[0], comparisons[0].ratio, comparisons[0].decision, response)}; {by}."
     told = [item for item in comparisons if item.ratio.value is not None]
@@ -112,7 +121,15 @@ def _n(item: Comparison, ratio: Estimate) -> str:
     return f"{ratio.n} runs"
 
 
-def _single(groups: Sequence[Group], response: Response, by: str) -> str:
+def brief(source: str) -> str:
+    """What a source is called in a sentence: of "NVML total energy counter, since the driver was loaded" the begin."""
+    return " + ".join(dict.fromkeys(_DETAIL.split(part, maxsplit=1)[0] for part in source.split(" + ")))
+
+
+_DETAIL = re.compile("[,;]")
+
+
+def _single(groups: Sequence[Group], response: Response, by: str, sensor_class: str) -> str:
     there = [group for group in groups if group.mean.value is not None]
     if not there:
         return f"No run of this night can be compared: the {response.phrase} is not known for any usable run."
@@ -120,7 +137,11 @@ def _single(groups: Sequence[Group], response: Response, by: str) -> str:
         group = there[0]
         value = interval(group.mean.value, group.mean.low, group.mean.high)
         runs = f"{group.n_headline} run{'' if group.n_headline == 1 else 's'}"
-        return f"{value} {response.unit}: {response.phrase}, mean of {runs} of {group.configuration}; {by}."
+        bound = "" if group.bound is None else f"; ± {significant(group.bound, 2)} {response.unit} each (edges, gaps)"
+        known = f", sensor class {sensor_class}" if sensor_class and group.bound is not None else ""
+        return (
+            f"{value} {response.unit}: {response.phrase}, mean of {runs} of {group.configuration}{bound}{known}; {by}."
+        )
     return f"{len(there)} configurations have usable runs, but none of the declared comparisons can be made; {by}."
 
 

@@ -47,6 +47,7 @@ from harness.json_files import encode as encode
 from harness.json_files import number as number
 from harness.json_files import read_json as read_json
 from harness.json_files import write_json as write_json
+from harness.record_checks import is_whole as is_whole
 from harness.record_checks import refuse_wrong_types
 from harness.verdicts import Cause as Cause
 from harness.verdicts import Level as Level

@@ -12,6 +12,7 @@
     figures.draw_pairs(runs, findings.comparisons)
     figures.draw_epochs(figures.by_epoch(phases))
     figures.draw_drift(runs)
+    figures.draw_agreement(study.agreement, findings.agreements)    Bland-Altman, a panel for two sources of a domain
     figures.save(figure, folder, "name")          SVG, PDF and PNG, the same bytes each time
 
 Each function says in its docstring which columns its frame has. matplotlib is imported when the first of them is used.
@@ -24,6 +25,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from analysis.figures.accuracy import draw_accuracy
+    from analysis.figures.agreement import draw_agreement
     from analysis.figures.distribution import draw_distribution
     from analysis.figures.drift import draw_drift
     from analysis.figures.epochs import by_epoch, draw_epochs
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
 __all__ = [
     "by_epoch",
     "draw_accuracy",
+    "draw_agreement",
     "draw_decomposition",
     "draw_distribution",
     "draw_drift",
@@ -46,7 +49,8 @@ __all__ = [
 ]
 
 _HOMES = {
-    **{f"draw_{name}": name for name in ("accuracy", "distribution", "drift", "epochs", "pairs", "power", "ratios")},
+    **{f"draw_{name}": name for name in ("accuracy", "agreement", "distribution", "drift", "epochs")},
+    **{f"draw_{name}": name for name in ("pairs", "power", "ratios")},
     "draw_decomposition": "ratios",
     "by_epoch": "epochs",
     "save": "style",

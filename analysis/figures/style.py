@@ -51,6 +51,8 @@ _LINE_IN = SMALL_PT * 1.3 / 72
 _CHARACTERS_PER_INCH = 72 / (SMALL_PT * 0.54)
 """Of a note in running words, which has many narrow letters."""
 _PNG_DPI = 200
+_PLACES = 7
+"""Decimals of an axes' place, in parts of the figure: far below what a printer can show."""
 _PANEL_MARGINS_IN = (0.52, 0.06, 0.4, 0.26)
 """Left, right, bottom, top of small panels, which are laid out without measuring."""
 
@@ -136,6 +138,10 @@ def styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
             if figure.get_layout_engine() is not None:
                 figure.draw_without_rendering()
                 figure.set_layout_engine("none")
+                for axes in figure.axes:  # the solver's last bits depend on where its objects lie in memory
+                    x, y, width, height = axes.get_position(original=True).bounds
+                    place = (round(x, _PLACES), round(y, _PLACES), round(width, _PLACES), round(height, _PLACES))
+                    axes.set_position(place)
             return figure
 
     return wrapper

@@ -5,6 +5,7 @@ from __future__ import annotations
 from analysis.findings import Findings
 from analysis.listings.rows import capital, keyed, level_of, spread, table_of, why_not
 from analysis.numbers import scale
+from analysis.sources import COMPARED, absolute_class
 from analysis.tables import Column, Table
 
 _ONE_RUN = "needs two runs"
@@ -22,6 +23,7 @@ def summary(findings: Findings) -> Table:
             "invalid": group.n_invalid,
             "failed": group.n_failed,
             **spread(key, group.mean),
+            keyed("bound", findings.unit): group.bound,
             keyed("sd", findings.unit): group.standard_deviation,
             "cv": group.cv,
             keyed("median", findings.unit): group.median,
@@ -33,10 +35,16 @@ def summary(findings: Findings) -> Table:
         for group in findings.groups
     ]
     in_unit = f", {unit}" if unit else ""
+    bounded = any(group.bound is not None for group in findings.groups)
+    bound = Column(
+        f"± (edges, gaps){in_unit}", keyed("bound", findings.unit), "number", factor, digits=2, missing="not known"
+    )
+    bounds = [bound] if bounded else []
     columns = [
         Column("configuration", "configuration"),
         Column("n", "n", "count"),
         Column(f"mean [interval]{in_unit}", key, "interval", factor, missing="no run has a value"),
+        *bounds,
         Column(f"SD{in_unit}", keyed("sd", findings.unit), "number", factor, digits=3, missing=_ONE_RUN),
         Column("CV, %", "cv", "percent", digits=3, missing=_ONE_RUN),
         Column("duration [interval], s", "duration_s", "interval", missing="the window is not known"),
@@ -53,8 +61,18 @@ def summary(findings: Findings) -> Table:
     notes = [
         f"{capital(findings.response)}. n: runs of the headline, of the valid ones those that no outlier rule removed."
         + (f" Intervals: {level} %, of the mean, each for itself." if level else ""),
+        _uncertainty(findings) if bounded else "",
     ]
     return table_of("summary", f"{capital(findings.response)}, by configuration", rows, columns, notes)
+
+
+def _uncertainty(findings: Findings) -> str:
+    """What stands behind the absolute figures beside their intervals."""
+    return (
+        "± (edges, gaps): how far the sensors' update periods at the window's edges, and gaps, may have moved the "
+        f"figure of a run, mean over the runs. Sensor class: {absolute_class(findings.sources)}. It is common to all "
+        "runs on one device: it belongs to these absolute figures, and is in no ratio of two configurations."
+    )
 
 
 def metrics(findings: Findings) -> Table:
@@ -114,12 +132,18 @@ def comparisons(findings: Findings) -> Table:
         Column("pairs lost", "pairs_lost", "count"),
     ]
     level = level_of(item.ratio for item in findings.comparisons)
-    notes = [f"Ratio: configuration / baseline, of geometric means; {level} % intervals." if level else ""]
+    notes = [
+        f"Ratio: configuration / baseline, of geometric means; {level} % intervals." if level else "",
+        "Sensor classes are not in it: all runs of a night are read by the same sources, whose class takes itself off."
+        if findings.domains
+        else "",
+    ]
     return table_of("comparisons", f"Comparisons of {findings.response}", rows, columns, notes)
 
 
 def exploratory(findings: Findings) -> Table:
     """The comparisons of responses that the protocol's analysis plan does not name."""
+    of_energy = next((item.quality for item in findings.sources if item.standing == COMPARED), "measured")
     rows = [
         {
             "response": item.response,
@@ -129,6 +153,7 @@ def exploratory(findings: Findings) -> Table:
             **spread("difference", item.difference),
             "unit": item.difference.unit,
             "n": item.ratio.n,
+            "quality": of_energy if item.difference.unit in ("J", "W") else "measured",
         }
         for item in findings.exploratory
     ]
@@ -141,9 +166,11 @@ def exploratory(findings: Findings) -> Table:
         Column("difference [interval]", "difference", "interval", missing=why),
         Column("unit", "unit"),
         Column("n", "n", "count"),
+        Column("quality", "quality"),
     ]
     notes = ["The protocol's analysis plan does not name these: to look at, not to conclude from."]
-    return table_of("exploratory", "Exploratory comparisons", rows, columns, notes)
+    title = f"Exploratory comparisons{' (modelled, not measured)' if of_energy == 'modelled' else ''}"
+    return table_of("exploratory", title, rows, columns, notes)
 
 
 def effects(findings: Findings) -> Table:

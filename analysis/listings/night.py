@@ -18,7 +18,11 @@ def runs(frame: pd.DataFrame, findings: Findings, accuracy: str) -> Table:
     """Every attempt of the night in the order in which they started; ``frame`` as ``observations`` has it."""
     factor, unit = scale(frame["value"], findings.unit)
     value = keyed("value", findings.unit)
-    named = frame.rename(columns={"value": value})
+    named = frame.rename(columns={"value": value, "bound": keyed("bound", findings.unit)})
+    in_unit = f", {unit}" if unit else ""
+    head, missing = f"± (edges, gaps){in_unit}", "its value is not known"
+    bound = [Column(head, keyed("bound", findings.unit), "number", factor, digits=2, missing=missing)]
+    bound = bound if "bound" in frame else []
     columns = [
         Column("run", "run"),
         Column("configuration", "configuration"),
@@ -28,7 +32,8 @@ def runs(frame: pd.DataFrame, findings: Findings, accuracy: str) -> Table:
         Column("status", "status"),
         Column("validity", "validity"),
         Column("standing", "state"),
-        Column(f"value{f', {unit}' if unit else ''}", value, "number", factor, digits=5, missing="see the exclusions"),
+        Column(f"value{in_unit}", value, "number", factor, digits=5, missing="see the exclusions"),
+        *bound,
         Column("duration, s", "duration_s", "number", digits=5, missing="its window is not known"),
         Column("mean power, W", "power_W", "number", missing="no energy was recorded"),
         Column(accuracy, "accuracy", "number", missing="the workload did not report it"),

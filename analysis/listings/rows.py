@@ -14,15 +14,25 @@ from analysis.tables import Column, Table
 Row = dict[str, Any]
 
 
-def table_of(name: str, title: str, rows: Iterable[Row], columns: Sequence[Column], notes: Sequence[str] = ()) -> Table:
-    """A table of ``rows``; a key that a row lacks is an empty cell, and text is made visible."""
-    keys = [key for column in columns for key in column.keys]
+def table_of(
+    name: str,
+    title: str,
+    rows: Iterable[Row],
+    columns: Sequence[Column],
+    notes: Sequence[str] = (),
+    *,
+    also: Sequence[str] = (),
+) -> Table:
+    """A table of ``rows``; a key that a row lacks is an empty cell, and text is made visible; ``also``: for CSV."""
+    keys = [*(key for column in columns for key in column.keys), *also]
     body = [
         [visible(cell) if isinstance(cell := row.get(key), str) else cell for key in dict.fromkeys(keys)]
         for row in rows
     ]
     frame = pd.DataFrame(body, columns=list(dict.fromkeys(keys)), dtype=object)
-    return Table(name, visible(title), frame, tuple(columns), tuple(visible(note) for note in notes if note))
+    return Table(
+        name, visible(title), frame, tuple(columns), tuple(visible(note) for note in notes if note), tuple(also)
+    )
 
 
 def spread(key: str, item: Estimate | None) -> Row:

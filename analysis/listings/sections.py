@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields, replace
 
 import pandas as pd
 
-from analysis.listings import answers, attempts, carbon, evidence
+from analysis.listings import answers, attempts, carbon, evidence, instruments
 from analysis.listings import meters as of_meters
 from analysis.listings import night as of_night
 from analysis.load import Night
@@ -16,12 +16,15 @@ from analysis.tables import Table
 NAMES = (
     *("summary", "comparisons", "effects", "equivalence", "metrics", "exploratory", "drift", "verdicts", "sampler"),
     "meters",
+    *("sources", "recorded", "agreement"),
     *("gaps", "gates", "faults"),
     *("carbon", "places", "exclusions", "outlier-rule", "tests", "runs", "machine", "channels", "design", "reproduce"),
 )
 """Every name that a table of a report can have."""
 _OF_ENERGY = ("results", "drift", "exclusions", "tests", "runs")
 """The sections whose numbers are what they are because of the power that was recorded."""
+_NOT_OF_ENERGY = ("metrics", "equivalence", "outlier-rule")
+"""Tables among them whose numbers are not."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,7 @@ class Sections:
 def sections(night: Night, study: Study, rows: pd.DataFrame) -> Sections:
     """The tables that this night has something to show in; ``rows`` as ``observations`` gives them."""
     found = study.findings
+    several = len({(item.domain, item.origin, item.quality) for item in found.recorded}) > 1
     optional = (
         (answers.comparisons, bool(found.comparisons)),
         (answers.effects, bool(found.comparisons)),
@@ -54,11 +58,14 @@ def sections(night: Night, study: Study, rows: pd.DataFrame) -> Sections:
         (carbon.carbon, found.carbon is not None),
         (carbon.places, found.carbon is not None),
         (answers.exploratory, bool(found.exploratory)),
+        (instruments.recorded, several),
     )
+    of_instruments = ((instruments.sources, bool(found.sources)), (instruments.agreement, bool(found.agreements)))
     listed = Sections(
         results=(answers.summary(found), *(make(found) for make, wanted in optional if wanted)),
         drift=(evidence.drift(found),),
         quality=(
+            *(make(found) for make, wanted in of_instruments if wanted),
             of_night.verdicts(night),
             attempts.gaps(night),
             *([attempts.gates(night)] if any(record.gates for record in night.records.values()) else []),
@@ -73,16 +80,22 @@ def sections(night: Night, study: Study, rows: pd.DataFrame) -> Sections:
         methods=(of_night.facts("design", "The design and the analysis plan", found.design),),
         reproduce=(of_night.facts("reproduce", "What it was made with", found.reproduce),),
     )
-    return _labelled(listed, rehearsal=night.rehearsal, modelled=found.quality == "modelled")
+    return _labelled(listed, rehearsal=night.rehearsal, quality=found.quality)
 
 
-def _labelled(listed: Sections, *, rehearsal: bool, modelled: bool) -> Sections:
-    """The tables with what must be known of their numbers in their titles: a table is read, and copied, by itself."""
+def _labelled(listed: Sections, *, rehearsal: bool, quality: str) -> Sections:
+    """The tables with what must be known of their numbers in their titles: a table is read, and copied, by itself.
+
+    What a program reads has the quality as a column.
+    """
 
     def titled(section: str, table: Table) -> Table:
-        of_energy = modelled and section in _OF_ENERGY
-        title = f"{'REHEARSAL: ' if rehearsal else ''}{table.title}{' (modelled, not measured)' if of_energy else ''}"
-        return replace(table, title=title)
+        of_energy = section in _OF_ENERGY and "quality" not in table.frame
+        told = " (modelled, not measured)" if of_energy and quality == "modelled" else ""
+        named = replace(table, title=f"{'REHEARSAL: ' if rehearsal else ''}{table.title}{told}")
+        if not of_energy or table.name in _NOT_OF_ENERGY:
+            return named
+        return replace(named, frame=table.frame.assign(quality=quality), also=(*table.also, "quality"))
 
     return Sections(
         **{

@@ -13,6 +13,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from analysis.illustrations import STEMS
+from analysis.listings.sections import NAMES
 from analysis.report import MARKER, write_report
 from analysis.study import study
 from harness.errors import NightFolderError
@@ -102,7 +104,7 @@ def test_every_section_and_every_file_that_is_linked_is_there(reported):
     expected += ["methods", "reproduce"]
     assert expected == sections
     linked = re.findall(r'href="([^#"]+\.[a-z]+)"', page)
-    assert 12 * 3 + 24 * 4 + 1 >= len(linked) > 60
+    assert len(STEMS) * 3 + len(NAMES) * 4 + 1 >= len(linked) > 60
     assert [] == [name for name in linked if not (paths.folder / name).is_file()]
     assert sorted([*linked, "index.html"]) == sorted(files_of(paths.folder))
 
@@ -140,6 +142,72 @@ def test_a_second_report_from_another_process_is_the_same_to_the_byte(reported, 
     one, other = files_of(paths.folder), files_of(tmp_path / "again")
     assert sorted(one) == sorted(other)
     assert [] == [name for name in one if one[name] != other[name]]
+
+
+def test_a_night_may_be_renamed_and_its_report_stays_the_same(simulate, tmp_path):
+    night = simulate(blocks=3, epochs=0)
+    before = files_of(write_report(night.path, tmp_path / "one").folder)
+    renamed = night.path.rename(tmp_path / "quite another name")
+    assert before == files_of(write_report(renamed, tmp_path / "other").folder)
+
+
+@pytest.fixture(scope="module")
+def several(simulate_once, tmp_path_factory):
+    """A night in which two sensors and a rated power tell one domain, and a meter what lies around it."""
+    beside = (
+        {"origin": "energibridge", "scale": 0.97, "error": 0.01},
+        {"origin": "constant", "constant_W": 70.0, "quality": "modelled"},
+        {"origin": "meter", "domain": "wall", "scale": 1.8},
+    )
+    night = simulate_once(blocks=6, origin="nvml", beside=beside)
+    return night, write_report(night.path, tmp_path_factory.mktemp("several") / "out")
+
+
+def test_a_night_of_several_instruments_tells_who_told_what_and_whether_they_agree(several):
+    _, paths = several
+    folder = paths.folder / "tables"
+    sources = pd.read_csv(folder / "sources.csv").set_index("source")
+    assert {"nvml": "compared", "energibridge": "stands beside it", "constant": "stands beside it",
+            "meter": "not in the sum"} == sources.standing.to_dict()  # fmt: skip
+    assert [-0.06, -0.02] == sources.loc["nvml", ["class_low", "class_high"]].tolist()
+    recorded = pd.read_csv(folder / "recorded.csv")
+    assert 2 * 4 == len(recorded)
+    assert {"modelled"} == set(recorded[recorded.source == "constant"].quality)
+    agreement = pd.read_csv(folder / "agreement.csv")
+    assert 3 + 1 + 1 == len(agreement)
+    assert "modelled" == agreement.set_index(["one", "other"]).quality["constant (modelled)", "nvml"]
+    page = paths.index.read_text("utf-8")
+    quality = page[page.index('id="quality"') : page.index('id="exclusions"')]
+    assert 'id="figure-agreement"' in quality
+    assert "gpu0 by nvml -6 to -2 %" in page
+    assert "whose class takes itself off" in page
+
+
+@needs_browser
+def test_a_browser_shows_the_figure_of_agreement_and_says_nothing(several, tmp_path):
+    _, paths = several
+    document, console = opened(paths.index, tmp_path)
+    assert [] == console
+    assert 9 == document.count("<img ")
+
+
+@pytest.mark.parametrize("quality", ["measured", "modelled"])
+def test_a_table_that_a_program_reads_says_of_each_row_whether_it_was_measured(quality, simulate, tmp_path):
+    paths = write_report(simulate(blocks=4, quality=quality).path, tmp_path)
+    tables = {path.stem: pd.read_csv(path) for path in paths.folder.glob("tables/*.csv")}
+    for name in ("summary", "comparisons", "effects", "drift", "tests", "runs", "channels", "sources", "agreement"):
+        assert quality in set(tables[name].quality), name
+    assert "quality" not in tables["metrics"]
+    of_response = tables["exploratory"].set_index("response").quality
+    assert {quality} == set(of_response[[name for name in of_response.index if "power" in name or "energy" in name]])
+    assert "measured" == of_response["duration of train"]
+
+
+def test_modelled_power_is_called_so_where_something_else_is_compared(simulate, tmp_path):
+    night = simulate(blocks=4, quality="modelled", protocol={"analysis": {"metric": "accuracy"}})
+    found = write_report(night.path, tmp_path).findings
+    assert "accuracy" == found.response
+    assert "Modelled, not measured: the power of gpu0" in found.first_line
 
 
 def test_a_report_changes_nothing_else_in_the_night(simulate):

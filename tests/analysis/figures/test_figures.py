@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from analysis.figures.accuracy import draw_accuracy
+from analysis.figures.agreement import MOST_PANELS, draw_agreement
 from analysis.figures.distribution import draw_distribution
 from analysis.figures.drift import draw_drift
 from analysis.figures.epochs import by_epoch, draw_epochs
@@ -18,6 +19,8 @@ from analysis.figures.pairs import draw_pairs, within_block
 from analysis.figures.power import draw_power
 from analysis.figures.ratios import MOST, draw_decomposition, draw_ratios
 from analysis.figures.style import DOUBLE_IN, PALETTE, SINGLE_IN, look, render, save
+from analysis.findings import Agreement, Estimate
+from analysis.statistics.agreement import limits_of_agreement
 
 SIZES = [
     pytest.param(2, 12, False, id="2"),
@@ -68,6 +71,27 @@ def phases_of(runs):
     )
 
 
+def agreed(runs, pairs, *, bias=-3.0, spread=1.0):
+    """Points and agreements of so many pairs of sources."""
+    draw = np.random.default_rng(3)
+    points, found = [], []
+    for number in range(pairs):
+        words = ("gpu0", "constant (modelled)", "nvml") if number % 2 else (f"amdgpu-{number}", "energibridge", "hwmon")
+        difference = bias + spread * draw.standard_normal(len(runs))
+        mine = pd.DataFrame({"configuration": runs.configuration, "mean_J": runs.value, "difference_pct": difference})
+        points.append(mine.assign(domain=words[0], one=words[1], other=words[2]))
+        limits = limits_of_agreement(difference, "%", 0.95)
+        ratio = Estimate(1 + bias / 100, "×", n=len(runs))
+        nothing = Estimate(None, "")
+        found.append(
+            Agreement(
+                *("one domain, two sources", *words, bool(number % 2), ratio, nothing, nothing, nothing),
+                *(limits.bias, limits.lower, limits.upper),
+            )
+        )
+    return pd.concat(points), found
+
+
 def draw(kind, names, runs, comparisons, groups):
     of_response = {"quantity": "energy of train: gpu0 + package-0", "configurations": names, "stamp": STAMP}
     match kind:
@@ -87,12 +111,14 @@ def draw(kind, names, runs, comparisons, groups):
             return draw_power(curve_of(names), bin_s=0.5, refresh_s=1.0, configurations=names, stamp=STAMP)
         case "epochs":
             return draw_epochs(by_epoch(phases_of(runs)), configurations=names, stamp=STAMP)
+        case "agreement":
+            return draw_agreement(*agreed(runs, {2: 1, 6: 4}.get(len(names), 12)), configurations=names, stamp=STAMP)
     raise AssertionError(kind)
 
 
 @pytest.mark.parametrize(("count", "blocks", "long"), SIZES)
 @pytest.mark.parametrize(
-    "kind", ["distribution", "ratios", "decomposition", "accuracy", "pairs", "drift", "power", "epochs"]
+    "kind", ["distribution", "ratios", "decomposition", "accuracy", "pairs", "drift", "power", "epochs", "agreement"]
 )
 def test_nothing_is_cut_off_or_written_over(kind, count, blocks, long, made_up, compared, grouped, flaws):
     names, runs = made_up(count, blocks, long=long)
@@ -111,8 +137,10 @@ def test_every_axis_of_a_quantity_names_its_unit(made_up, compared, grouped):
             for axes in draw(kind, names, runs, comparisons, groups).axes
             for label in (axes.get_xlabel(), axes.get_ylabel())
         )
-        for kind in ("distribution", "accuracy", "pairs", "drift", "power")
+        for kind in ("distribution", "accuracy", "pairs", "drift", "power", "agreement")
     }
+    assert "kJ" in words["agreement"]
+    assert "difference, %" in words["agreement"]
     assert "kJ" in words["distribution"]
     assert "kJ" in words["accuracy"]
     assert "kJ" in words["pairs"]
@@ -185,6 +213,40 @@ def test_more_comparisons_than_a_page_holds_are_cut_and_that_is_said(made_up, co
     figure = draw_ratios(compared(names, runs))
     assert MOST == len(figure.axes[0].get_yticklabels())
     assert any(f"{MOST} of 59 comparisons" in text.get_text().replace("\n", " ") for text in figure.texts)
+
+
+def words_of(figure):
+    return " ".join(text.get_text().replace("\n", " ") for text in figure.texts)
+
+
+@pytest.mark.parametrize(("bias", "spread"), [(-95.0, 0.5), (0.02, 0.01), (3.0, 40.0), (0.0, 0.0)])
+def test_bias_and_limits_are_drawn_and_named_wherever_they_lie(made_up, flaws, bias, spread):
+    names, runs = made_up(2, 6)
+    figure = draw_agreement(*agreed(runs, 1, bias=bias, spread=spread), configurations=names)
+    (panel,) = figure.axes
+    assert [] == flaws(figure)
+    told = [text.get_text() for text in panel.texts]
+    assert (["bias"] if spread == 0 else ["bias", "lower", "upper"]) == [text.split()[0] for text in told]
+    assert all(text.endswith(" %") for text in told)
+    low, high = panel.get_ylim()
+    points = np.concatenate([line.get_ydata() for line in panel.lines if line.get_marker() in "os"])
+    assert low < points.min()
+    assert points.max() < high
+
+
+def test_an_outlying_run_does_not_write_the_limits_over_one_another(made_up, flaws):
+    names, runs = made_up(2, 40)
+    points, found = agreed(runs, 1, bias=0.5, spread=0.02)
+    points.iloc[0, points.columns.get_loc("difference_pct")] = 30.0
+    assert [] == flaws(draw_agreement(points, found, configurations=names))
+
+
+def test_few_runs_have_no_limits_and_many_pairs_are_cut_and_both_are_said(made_up):
+    names, runs = made_up(2, 6)
+    assert "Limits need three runs" in words_of(draw_agreement(*agreed(runs.head(2), 1)))
+    many = draw_agreement(*agreed(runs, MOST_PANELS + 3), configurations=names)
+    assert f"The first {MOST_PANELS} of {MOST_PANELS + 3} pairs" in words_of(many)
+    assert "how good the model is" in words_of(many)
 
 
 def test_pairs_are_the_blocks_that_hold_both(made_up):
