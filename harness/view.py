@@ -125,7 +125,7 @@ def result_line(event: RunSettled) -> str:
     wrong = complaints(record)
     parts.append(", ".join(wrong) if wrong else "discarded" if record.validity is Validity.DISCARDED else "ok")
     if why := reason(record):
-        parts.append(printable(why))
+        parts.append(printable(f"{why} → {record.hint}" if record.hint else why))
     return "  ".join(parts)
 
 

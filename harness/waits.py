@@ -14,6 +14,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Generator, Iterator
+from dataclasses import replace
 
 from harness.course import Course
 from harness.events import Event, StageStarted, Trouble
@@ -95,7 +96,10 @@ class Waits:
         course.gates, course.settings = keeper.waits, gates.settings_now
         if state is State.REFUSED and self._goes_on():
             reason, course.remedy = keeper.refusal
-            course.verdicts.append(UNMOVED.verdict("refused", evidence=reason))
+            assert keeper.refused is not None
+            by = keeper.refused
+            verdict = UNMOVED.verdict("refused", by.figure, by.limit, reason)
+            course.verdicts.append(replace(verdict, unit=by.unit))
             course.cut = Status.REFUSED, reason
 
     def _tell(self, waiting: Iterator[Event], begin_s: float) -> Iterator[Event]:

@@ -109,6 +109,11 @@ class Gatekeeper:
         return "; ".join(reasons), "; ".join(dict.fromkeys(account.gate.remedy for account in refused))
 
     @property
+    def refused(self) -> GateWait | None:
+        """The first gate whose budget is over."""
+        return next((account.wait() for account in self._accounts if account.outcome == "refused"), None)
+
+    @property
     def waits(self) -> tuple[GateWait, ...]:
         """What each saw last and how long it was closed; none before the first look."""
         return tuple(account.wait() for account in self._accounts if account.seen is not None)

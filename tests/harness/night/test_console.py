@@ -147,6 +147,11 @@ def test_a_failed_run_is_told_by_its_failure_alone(tmp_path: Path, record: Recor
     assert line.endswith("failed  exit code 7")
 
 
+def test_what_would_help_stands_behind_the_reason(tmp_path: Path, record: Record) -> None:
+    failed = record(status=Status.FAILED, reason="exit code 1: no torch", hint="install torch")
+    assert result_line(RunSettled(NAME, tmp_path, failed)).endswith("exit code 1: no torch → install torch")
+
+
 def test_what_a_workload_says_of_itself_cannot_steer_the_terminal(tmp_path: Path, record: Record) -> None:
     nasty = f"{chr(27)}[2J{chr(7)}\n"
     line = result_line(RunSettled(NAME, tmp_path, record(status=Status.FAILED, reason=nasty)))

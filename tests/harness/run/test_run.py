@@ -189,6 +189,7 @@ def test_a_temperature_that_does_not_come_back_refuses_the_run(order, settle, tm
     assert record.launched_ns is None
     assert record.reason.startswith("gate temperature: gpu0 is at 50 °C, above 40 + 3 °C, for ")
     assert "cooldown.band_C" in record.hint
+    assert (50.0, 43.0, "C") == (record.verdicts[0].figure, record.verdicts[0].limit, record.verdicts[0].unit)
     (gate,) = record.gates
     assert ("temperature", "refused", 50.0, 43.0, "C") == (
         gate.name, gate.outcome, gate.figure, gate.limit, gate.unit,
