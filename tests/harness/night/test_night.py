@@ -378,3 +378,22 @@ def test_each_attempt_is_told_its_gates_rules_and_what_was_there_before(begin: B
     needed = [order.needed_B for order in script.orders]
     assert sorted(needed, reverse=True) == needed
     assert needed[-1] > 0
+
+
+def test_a_refused_run_is_counted_and_tried_again_at_the_end_of_its_block(
+    begin: Begin, walk: Walk, script: Any
+) -> None:
+    folder = begin(night={"attempts": 2})
+    first, second = (slot.key for slot in folders.read(folder.root).plan.slots[:2])
+    script.tell(f"{first}-a1", status=Status.REFUSED, **INVALID)
+    assert "ended DONE" == in_short(walk(folder))[-1]
+    tried = [(order.name.slot, order.name.attempt) for order in script.orders]
+    assert [(first, 1), (second, 1), (first, 2)] == tried[:3]
+
+
+def test_gates_that_stay_closed_end_the_night_in_order(begin: Begin, walk: Walk, script: Any) -> None:
+    for name in ("a", "b"):
+        script.tell(name, status=Status.REFUSED, **INVALID)
+    folder = begin(night={"stop_after_failures": 3})
+    assert "ended STOPPED" == in_short(walk(folder))[-1]
+    assert 3 == len(runs_of(folder))
