@@ -185,17 +185,19 @@ def _paragraph(text: str, width: int) -> list[str]:
 
 def _verdict(file: str | None, asked: Protocol, found: Probe, refusal: Exception | None, width: int) -> Iterator[str]:
     """Whether the protocol can run here, or what this machine can measure altogether."""
+    from harness.domains import MODELLED, choose
     from harness.record import Quality
 
     told = [channel for channel in found.channels if channel.tells_energy]
     measured = dict.fromkeys(channel.domain for channel in told if channel.quality is Quality.MEASURED)
-    modelled = dict.fromkeys(channel.domain for channel in told if channel.domain not in measured)
     if refusal is not None:
         text = f"{file} cannot run here: {refusal.args[0]}. What would help stands above."
     elif file is not None:
-        counted = asked.analysis.energy or tuple(measured or modelled)
-        how = "" if set(counted) <= set(measured) else " (MODELLED, not measured)"
-        text = f"{file} can run here. Its energy: {', '.join(counted) or 'none'}{how}."
+        energetic = ((channel.domain, channel.origin, str(channel.quality)) for channel in told)
+        choice = choose(energetic, asked.analysis.energy, asked.analysis.prefer)
+        counted = [f"{source.domain} by {source.origin}" for source in choice.summed]
+        how = " (MODELLED, not measured)" if choice.quality == MODELLED else ""
+        text = f"{file} can run here. Its energy: {' + '.join(counted) or 'none'}{how}."
     elif measured:
         text = f"Energy can be measured here of {', '.join(measured)}."
     else:

@@ -21,15 +21,15 @@ domain = "gpu0"
 """
 
 
-def channel(name, unit, kind, refresh_s, quality=Quality.MEASURED, source="a source"):
-    origin, _, plain = name.rpartition("/")
-    return Channel(name, unit, kind, plain.partition(".")[0], quality, source, refresh_s, origin=origin)
+def channel(name, unit, kind, refresh_s, quality=Quality.MEASURED, source="a source", origin=""):
+    signed, _, plain = name.rpartition("/")
+    return Channel(name, unit, kind, plain.partition(".")[0], quality, source, refresh_s, origin=signed or origin)
 
 
 CARD = Probe(
     channels=(
-        channel("gpu0.power_W", "W", Kind.MEAN, 0.02, source="NVML ring buffer"),
-        channel("gpu0.energy_J", "J", Kind.COUNTER, 0.1, source="NVML counter"),
+        channel("gpu0.power_W", "W", Kind.MEAN, 0.02, source="NVML ring buffer", origin="nvml"),
+        channel("gpu0.energy_J", "J", Kind.COUNTER, 0.1, source="NVML counter", origin="nvml"),
         channel("gpu0.temperature_C", "C", Kind.GAUGE, 1.0),
         channel("gpu0.power_limit_W", "W", Kind.GAUGE, 1.0),
     ),
@@ -128,7 +128,7 @@ def test_a_modelled_source_is_never_called_measured(protocol, capsys):
     assert ExitCode.DONE == check.command(protocol())
     text = " ".join(capsys.readouterr().out.split())
     assert "constant MODELLED, not measured: gpu0" in text
-    assert "can run here. Its energy: gpu0 (MODELLED, not measured)." in text
+    assert "can run here. Its energy: gpu0 by constant (MODELLED, not measured)." in text
 
 
 def test_a_protocol_whose_sensor_is_missing_cannot_run_and_the_exit_code_says_so(machine, protocol, capsys):
@@ -151,7 +151,7 @@ def test_a_measured_protocol_names_the_domains_of_its_energy(machine, protocol, 
     machine(CARD)
     path = protocol(PROTOCOL.replace('[sensors.constant]\npower_W = 70.0\ndomain = "gpu0"', "[sensors.nvml]"))
     assert ExitCode.DONE == check.command(path)
-    assert "can run here. Its energy: gpu0." in " ".join(capsys.readouterr().out.split())
+    assert "can run here. Its energy: gpu0 by nvml." in " ".join(capsys.readouterr().out.split())
 
 
 @pytest.mark.parametrize("asked", [False, True])
