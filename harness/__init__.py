@@ -28,5 +28,6 @@ seal           turn the samples' CSV into Parquet, checked row by row
 keeper         the parent of the workload; it ends the whole process tree
 night          one execution of a protocol, and the folder that holds it
 rehearsal      a night of simulated sensors and fake workloads, its times shrunk by one factor
+fault          what goes wrong in a run; a rehearsal can let each happen on purpose (`rehearse --fault`)
 trial          some seconds of idle and of load, to see what the instruments are worth (`check --measure`)
 """

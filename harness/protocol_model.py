@@ -180,6 +180,8 @@ class Simulated(Section):
     noise: Annotated[float, Field(ge=0)] = 0.006
     drift: float = 0.04
     """Relative growth of power over the night."""
+    faults: tuple[Annotated[str, Field(pattern=r"^[a-z-]+@(all|b\d+-\d+)$")], ...] = ()
+    """What a rehearsal lets go wrong: ``nightwatt rehearse --fault`` writes it here."""
 
 
 class Sensors(Section):

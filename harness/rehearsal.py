@@ -9,7 +9,11 @@ the hours of the night, since it is over in seconds. Who is to be told is told, 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from harness.configurations import cross
+from harness.faults import LINGER_S, Fault, Way
+from harness.protocol_gates import Judge, VerdictRule
 from harness.protocol_model import Command, Hook, Instruments, Protocol, Sensors, Simulated, Workload
 
 FACTOR = 0.001
@@ -20,6 +24,10 @@ SHORTEST_S, LONGEST_S = 0.2, 2.0
 """Between which the rehearsed window's duration is kept."""
 SHORTEST_TIMEOUT_S = 30.0
 """A busy machine is not to end a rehearsed run at a limit of milliseconds."""
+OVERDUE_TIMEOUT_S = 12.0
+"""The same where a fault lets a workload never end: somebody waits for it."""
+FROZEN_S = 2.0
+"""From when on a value that stands still counts as frozen, where a fault freezes one; of real runs it is 10 s."""
 DOMAINS = ("gpu0",)
 """What the simulated sensor covers where the analysis lists no domains."""
 BINS = 20
@@ -29,13 +37,13 @@ _FAKE: Command = ("{python}", "{workloads}/fake.py")
 _NOT_A_RESULT = ("energy", "duration", "power")
 
 
-def rehearse(protocol: Protocol, factor: float = FACTOR) -> Protocol:
-    """``protocol`` as it is rehearsed; ``factor`` in (0, 1] multiplies its times."""
+def rehearse(protocol: Protocol, factor: float = FACTOR, faults: Sequence[Fault] = ()) -> Protocol:
+    """``protocol`` as it is rehearsed, with ``faults``; ``factor`` in (0, 1] multiplies its times."""
     window_s = min(max(protocol.workload.timeout_s * SHARE_OF_TIMEOUT * factor, SHORTEST_S), LONGEST_S)
     warmup, cooldown, baseline = protocol.warmup, protocol.cooldown, protocol.baseline
     return protocol.model_copy(
         update={
-            "workload": _workload(protocol, factor, window_s),
+            "workload": _workload(protocol, factor, window_s, faults),
             "prepare": _hook(protocol.prepare),
             "cleanup": _hook(protocol.cleanup),
             "warmup": warmup
@@ -62,7 +70,8 @@ def rehearse(protocol: Protocol, factor: float = FACTOR) -> Protocol:
             "gates": None,
             "night": protocol.night.model_copy(update={"starts_at": None, "ends_at": None, "stop_after_s": None}),
             "baseline": baseline and baseline.model_copy(update={"duration_s": max(baseline.duration_s * factor, 0.1)}),
-            "sensors": _sensors(protocol),
+            "sensors": _sensors(protocol, faults),
+            "judge": _judge(protocol, faults),
             "instruments": Instruments(),
             "analysis": protocol.analysis.model_copy(
                 update={"bin_ms": max(20.0, 1000 * window_s / BINS), "prefer": ()}  # one source tells everything
@@ -71,8 +80,11 @@ def rehearse(protocol: Protocol, factor: float = FACTOR) -> Protocol:
     )
 
 
-def _workload(protocol: Protocol, factor: float, window_s: float) -> Workload:
+def _workload(protocol: Protocol, factor: float, window_s: float, faults: Sequence[Fault]) -> Workload:
     """fake.py with the window's name, every factor and the seed in its command line, and the results asked for."""
+    spoilt = [part for item in faults if item.kind.way is Way.WORKLOAD for part in ("--fault", str(item))]
+    spoilt += [part for item in faults if item.kind.lingers for part in ("--linger", f"{LINGER_S:g}@{item.slot}")]
+    shortest_s = OVERDUE_TIMEOUT_S if any(item.kind.overdue for item in faults) else SHORTEST_TIMEOUT_S
     window = protocol.workload.window
     name = "work" if window is None else window.replace(",", ";")
     edge_s = window_s / 4
@@ -87,9 +99,9 @@ def _workload(protocol: Protocol, factor: float, window_s: float) -> Workload:
         update={
             "command": (
                 *_FAKE, "--phases", phases, "--epochs", "4", "--epochs-in", _literal(name),
-                "--seed", "{seed}", *metrics, *levels,
+                "--seed", "{seed}", *metrics, *spoilt, *levels,
             ),
-            "timeout_s": max(protocol.workload.timeout_s * factor, SHORTEST_TIMEOUT_S),
+            "timeout_s": max(protocol.workload.timeout_s * factor, shortest_s),
             "grace_s": min(protocol.workload.grace_s, 1.0),
             "window": None if window is None else name,
             "env": {},
@@ -102,12 +114,20 @@ def _hook(hook: Hook | None) -> Hook | None:
     return hook and hook.model_copy(update={"command": (*_FAKE, "--phases", "")})
 
 
-def _sensors(protocol: Protocol) -> Sensors:
+def _judge(protocol: Protocol, faults: Sequence[Fault]) -> Judge:
+    """The protocol's rules; where a value is to be frozen, a time in which it can be."""
+    if not any(item.name == "frozen" for item in faults):
+        return protocol.judge
+    rule = protocol.judge.get("frozen", VerdictRule())
+    return {**protocol.judge, "frozen": rule.model_copy(update={"limit": FROZEN_S})}
+
+
+def _sensors(protocol: Protocol, faults: Sequence[Fault]) -> Sensors:
     """The simulated sensor alone; its settings stay where the protocol is simulated already."""
     simulated = protocol.sensors.simulated or Simulated(
         domains=protocol.analysis.energy or DOMAINS, effect=_no_effect_of_labels(protocol)
     )
-    return Sensors(simulated=simulated)
+    return Sensors(simulated=simulated.model_copy(update={"faults": tuple(map(str, faults))}))
 
 
 def _no_effect_of_labels(protocol: Protocol) -> dict[str, float]:

@@ -2,10 +2,26 @@
 
 from __future__ import annotations
 
+import dataclasses
+from contextlib import closing
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from harness.engines.local import Ended, Order, Watcher
+    from harness.faults import Fault
+
+
+def _list_faults(words: list[str] | None) -> list[str]:
+    """Print what can be asked for and end, where that is asked."""
+    if words and "list" in words:
+        from harness.faults import listing
+
+        typer.echo(listing())
+        raise typer.Exit
+    return words or []
 
 
 def command(
@@ -15,6 +31,16 @@ def command(
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Override a key, as in design.blocks=2; may be repeated."),
     ] = None,
+    fault: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--fault",
+            metavar="NAME[@SLOT]",
+            is_eager=True,
+            callback=_list_faults,
+            help="Let this go wrong in a run (@b02-1: in that slot); may be repeated. `--fault list` prints them.",
+        ),
+    ] = None,
     factor: Annotated[
         float, typer.Option(min=1e-6, max=1.0, help="What every wait and duration is multiplied by.")
     ] = 0.001,
@@ -23,7 +49,8 @@ def command(
     report: Annotated[bool, typer.Option(help="Build the report when the night is over.")] = True,
 ) -> int:
     """Execute a protocol's whole night with fake workloads and a simulated sensor, its times shrunk."""
-    from harness.engines.local import Order, begin_night
+    from harness.engines.local import Order
+    from harness.faults import place
     from harness.plan import make_plan
     from harness.protocol import find, parse_overrides
     from harness.rehearsal import rehearse
@@ -31,6 +58,17 @@ def command(
     from nightwatt.watched import watched
 
     file, overrides = find(protocol), parse_overrides(override or [])
-    rehearsed = rehearse(read(file, overrides), factor)
-    order = Order(file, rehearsed, make_plan(rehearsed), out, overrides, rehearsal=True)
-    return watched(lambda watcher: begin_night(order, watcher), quiet=quiet, report=report)
+    asked = read(file, overrides)
+    plan = make_plan(asked)
+    faults = place(fault or [], asked, plan)
+    order = Order(file, rehearse(asked, factor, faults), plan, out, overrides, rehearsal=True)
+    return watched(lambda watcher: _begin(order, faults, watcher), quiet=quiet, report=report)
+
+
+def _begin(order: Order, faults: tuple[Fault, ...], watcher: Watcher) -> Ended:
+    """Begin the night; what strikes it from outside stands between it and its display."""
+    from harness.engines.local import begin_night
+    from harness.striking import Striking
+
+    with closing(Striking(faults, watcher.show)) as striking:
+        return begin_night(order, dataclasses.replace(watcher, show=striking.show))

@@ -15,12 +15,28 @@ import argparse
 import json
 import os
 import random
+import resource
 import signal
 import sys
 import time
+from pathlib import Path
 
 NS = 1_000_000_000
 NAN = "NaN"  # JSON has no other way to say it
+FLOOD_MB = 8
+MEMORY_LIMIT_B = 512 << 20  # of address space, where memory is to run out: the machine's own is left alone
+FAULTS: dict[str, dict[str, object]] = {
+    "failure": {"die_in": "", "exit_code": 3},
+    "signal": {"die_in": "", "signal": signal.SIGSEGV},
+    "out-of-memory": {"die_in": "", "eat": True},
+    "hang": {"hang": True},
+    "stubborn": {"hang": True, "ignore_sigterm": True},
+    "daemon": {"daemon": True},
+    "flood": {"flood": True},
+    "terminal": {"ask": True},
+    "half-mark": {"half_mark": True},
+    "nan": {"nan": True},
+}
 
 
 def settings() -> argparse.Namespace:
@@ -44,8 +60,32 @@ def settings() -> argparse.Namespace:
     add("--die-in", default="", metavar="PHASE", help="end in the middle of this phase, its end not marked")
     add("--signal", type=int, default=0, help="end by this signal instead of an exit code")
     add("--exit-code", type=int, default=0)
+    add("--eat", action="store_true", help="take memory until there is no more, under a limit of its own")
+    add("--flood", action="store_true", help=f"print {FLOOD_MB} MB")
+    add("--ask", action="store_true", help="ask a question on standard input")
+    add("--half-mark", action="store_true", help="leave half of the results' mark, and end")
+    add("--linger", action="append", default=[], metavar="SECONDS@SLOT", help="a longer phase behind the first one")
+    add("--fault", action="append", default=[], metavar="NAME@SLOT", help=f"in that run: {', '.join(FAULTS)}")
     add("--note", action="append", default=[], help="ignored: a place for what identifies the run in its command line")
-    return parser.parse_args()
+    options = parser.parse_args()
+    for name in struck(options.fault):
+        vars(options).update(FAULTS[name])
+        if "die_in" in FAULTS[name]:
+            options.die_in = options.epochs_in
+    for length_s in struck(options.linger):
+        first, comma, others = options.phases.partition(",")
+        options.phases = f"{first},linger:{length_s}{comma}{others}"
+    return options
+
+
+def struck(asked: list[str]) -> list[str]:
+    """What of WHAT@SLOT is meant for this run: its first attempt in that slot, or ("all") every run.
+
+    Which run this is tells the folder that its marks go to: b02-1-a1-... is slot b02-1, attempt 1.
+    """
+    folder = Path(os.environ.get("NIGHTWATT_MARKS", "")).parent.name
+    parts = [item.partition("@")[::2] for item in asked]
+    return [what for what, slot in parts if slot == "all" or folder.startswith(f"{slot}-a1-")]
 
 
 def mark(t_ns: int, kind: str, **content: object) -> None:
@@ -66,6 +106,22 @@ def pass_time(until_ns: int, *, busy: bool) -> None:
             sum(number * number for number in range(2000))
         else:
             time.sleep(left_ns / NS)
+
+
+def leave_half_a_mark(t_ns: int, kind: str, **content: object) -> None:
+    """Leave what a process leaves that dies while it writes: a line without its end."""
+    if path := os.environ.get("NIGHTWATT_MARKS"):
+        line = json.dumps({"t_ns": t_ns, "mark": kind, **content})
+        with open(path, "a", encoding="utf-8") as file:
+            file.write(line[: len(line) // 2])
+
+
+def eat() -> None:
+    """Take memory until there is no more; the limit is this process's own."""
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_LIMIT_B, MEMORY_LIMIT_B))
+    held = []
+    while True:
+        held.append(bytearray(32 << 20))
 
 
 def leave_daemon() -> None:
@@ -119,6 +175,10 @@ def main() -> None:
     held = bytearray(os.urandom(4096)) * (options.memory_MB * 256)
     for text in options.texts:
         print(text)
+    for _ in range(FLOOD_MB if options.flood else 0):
+        print("x" * (1 << 20))
+    if options.ask:
+        input("Overwrite the checkpoint? [y/n] ")
 
     for item in filter(None, options.phases.split(",")):
         name, _, length_s = item.rpartition(":")
@@ -126,6 +186,8 @@ def main() -> None:
         mark(begin_ns, "begin", phase=name)
         if name == options.die_in:
             pass_time(begin_ns + length_ns // 2, busy=options.busy)
+            if options.eat:
+                eat()
             end(options)
         epochs = options.epochs if name == options.epochs_in else 0
         for epoch in range(1, epochs + 1):
@@ -138,7 +200,8 @@ def main() -> None:
         mark(begin_ns, "end", phase=name)
 
     if found := results(options):
-        mark(time.monotonic_ns(), "result", **found)
+        leave = leave_half_a_mark if options.half_mark else mark
+        leave(time.monotonic_ns(), "result", **found)
     while options.hang:
         time.sleep(3600)
     del held

@@ -8,7 +8,8 @@
 
 What stands still at rest may be right; a card at work whose power is the same to the last digit for ten seconds is not
 being read. So it counts only for as long as its load is known: a card's utilisation, for packages the processors'. What
-is modelled may be constant. Part of the sampler; standard library only, and a few operations a reading.
+is modelled may be constant; only a simulated source stands for a real one. Part of the sampler; standard library only,
+and a few operations a reading.
 """
 
 from __future__ import annotations
@@ -208,7 +209,7 @@ class Credibility:
         self._energetic: list[_Energetic] = []
         for channel in channels:
             if channel.tells_energy:
-                measured, domain = channel.quality is Quality.MEASURED, channel.domain
+                measured, domain = channel.quality is Quality.MEASURED or channel.origin == "simulated", channel.domain
                 load = loads[domain].load if domain in loads else None
                 if domain.startswith("package-"):
                     load = self._processors

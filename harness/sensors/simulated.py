@@ -19,10 +19,13 @@ import random
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from harness.record import MARKS_JSONL, Channel, Kind, Quality, RunName
 from harness.sensors.sensor import Reading, Site
+
+if TYPE_CHECKING:
+    from harness.sensors.simulated_faults import Spoilt
 
 HOLD_NS = 3_000_000_000
 """A mark is written by then, however busy the machine is."""
@@ -41,8 +44,17 @@ DRIFT_SLOTS = 40.0
 SLOTS_PER_BLOCK = 4
 
 
-def open_sensor(settings: Mapping[str, Any], site: Site) -> Simulated:
-    """``settings`` as in the protocol's [sensors.simulated]."""
+def open_sensor(settings: Mapping[str, Any], site: Site) -> Simulated | Spoilt:
+    """``settings`` as in the protocol's [sensors.simulated]; with faults where a rehearsal asks for some."""
+    if faults := tuple(settings.get("faults") or ()):
+        from harness.sensors.simulated_faults import Spoilt  # here: it knows this module
+
+        return Spoilt(open_simulated(settings, site), faults, site.run_folder.name)
+    return open_simulated(settings, site)
+
+
+def open_simulated(settings: Mapping[str, Any], site: Site) -> Simulated:
+    """The sensor without faults."""
     load = Load(
         seed=site.plan_seed,
         slot=site.slot,
@@ -145,9 +157,9 @@ class Simulated:
     period_s = READ_S
 
     def __init__(self, load: Load, domains: Sequence[str], interval_ns: int, marks: MarksTail) -> None:
-        self._load = load
-        self._domains = domains
-        self._interval_ns = interval_ns
+        self.load = load
+        self.domains = tuple(domains)
+        self.interval_ns = interval_ns
         self._marks = marks
         self._open: list[str] = []
         self._seen: dict[str | None, int] = {}
@@ -172,9 +184,14 @@ class Simulated:
         )
 
     @property
+    def at_work(self) -> bool:
+        """Whether a phase is open, as far as the marks that were read tell."""
+        return bool(self._open)
+
+    @property
     def _every(self) -> int:
         """In each how-manieth row a temperature stands."""
-        return max(1, -(-TEMPERATURE_NS // self._interval_ns))
+        return max(1, -(-TEMPERATURE_NS // self.interval_ns))
 
     def read(self, now_ns: int) -> Sequence[Reading]:
         """The rows whose marks are known."""
@@ -186,7 +203,7 @@ class Simulated:
 
     def summary(self) -> Mapping[str, Any]:
         """The effect that was simulated, and marks that came too late to be honoured to the last bit."""
-        return {"factor": self._load.factor, "slot_factor": self._load.slot_factor, "late_marks": self._late_marks,
+        return {"factor": self.load.factor, "slot_factor": self.load.slot_factor, "late_marks": self._late_marks,
                 "missed": 0}  # fmt: skip
 
     def close(self) -> None:
@@ -195,7 +212,7 @@ class Simulated:
     def _rows(self, safe_ns: int, now_ns: int) -> Iterator[Reading]:
         if self._stretch is None:
             self._until_ns = (
-                now_ns - HOLD_NS - TEMPERATURE_NS - self._interval_ns
+                now_ns - HOLD_NS - TEMPERATURE_NS - self.interval_ns
             )  # so that the first read tells something
             self._begin(None, self._until_ns)
         for t_ns, mark, phase in self._marks.read():
@@ -213,19 +230,19 @@ class Simulated:
     def _begin(self, phase: str | None, t_ns: int) -> None:
         occurrence = self._seen.get(phase, 0)
         self._seen[phase] = occurrence + 1
-        self._stretch = _Stretch(phase, t_ns, occurrence, self._load.power_W(phase))
+        self._stretch = _Stretch(phase, t_ns, occurrence, self.load.power_W(phase))
 
     def _until(self, end_ns: int, *, whole: bool) -> Iterator[Reading]:
         """The rows of the stretch up to ``end_ns``; ``whole``: only such as end by themselves before it."""
         stretch = self._stretch
         assert stretch is not None
         while True:
-            due_ns = stretch.begin_ns + (stretch.steps + 1) * self._interval_ns
-            if due_ns > end_ns and (whole or due_ns - self._interval_ns >= end_ns):
+            due_ns = stretch.begin_ns + (stretch.steps + 1) * self.interval_ns
+            if due_ns > end_ns and (whole or due_ns - self.interval_ns >= end_ns):
                 return
             stretch.steps += 1
             t_ns = min(due_ns, end_ns)
-            rows = [row for domain in self._domains for row in self._row(stretch, domain, t_ns)]
+            rows = [row for domain in self.domains for row in self._row(stretch, domain, t_ns)]
             if t_ns > self._until_ns:
                 self._until_ns = t_ns
                 yield from rows
@@ -234,14 +251,14 @@ class Simulated:
         """One domain's values at the end of the step that was just begun; drawn in order, so the same each time."""
         draw = stretch.draws.get(domain)
         if draw is None:
-            load = self._load
+            load = self.load
             sentence = f"{load.seed} {load.slot} {domain} {stretch.phase} {stretch.occurrence}"
             draw = stretch.draws[domain] = random.Random(sentence)
         mean_W = stretch.mean_W
         yield Reading(t_ns, f"{domain}.power_W", max(0.0, mean_W * (1 + draw.gauss(0.0, WIGGLE))))
         if (stretch.steps - 1) % self._every == 0:
-            since_s = stretch.steps * self._interval_ns / 1e9
-            rise = 0.0 if stretch.phase is None else mean_W / max(self._load.load_W, 1e-9)
+            since_s = stretch.steps * self.interval_ns / 1e9
+            rise = 0.0 if stretch.phase is None else mean_W / max(self.load.load_W, 1e-9)
             yield Reading(
                 t_ns, f"{domain}.temperature_C", AMBIENT_C + RISE_C * rise * (1 - math.exp(-since_s / WARMING_S))
             )
