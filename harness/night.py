@@ -95,6 +95,7 @@ class _Walk:
         self.rules = Rules(opened.protocol.judge)
         self.attempt_end_boottime_ns: int | None = None
         self.hints: dict[str, Any] = {}
+        self.last_reason = ""
 
     def events(self, resumed: bool) -> Iterator[Event]:
         """The whole session."""
@@ -154,10 +155,12 @@ class _Walk:
                         self.previous_end_ns = event.record.exited_ns or event.record.ended_ns
                         self.previous_window_end_ns = event.record.window.end_ns if event.record.window else None
                         self.hints = hints(event.record)
+                        self.last_reason = "; ".join(filter(None, (event.record.reason, event.record.hint)))
                     yield event
         except (NightwattError, OSError) as error:
             self.progress.lose(slot)
             self.previous_end_ns, self.previous_window_end_ns = time.monotonic_ns(), None
+            self.last_reason = error.what if isinstance(error, NightwattError) else str(error)
             partial = self.folder.runs / f"{order.name}{PARTIAL}"
             if partial.exists():
                 set_aside(partial)
@@ -317,7 +320,8 @@ class _Walk:
         failures = self.progress.failures_in_a_row
         return NightEnded(
             ExitCode.STOPPED,
-            f"stopped after {failures} failures in a row (night.stop_after_failures): {done}",
+            f"stopped after {failures} failures in a row (night.stop_after_failures): {done}"
+            + (f"; the last: {self.last_reason}" if self.last_reason else ""),
             f"nightwatt resume {folder}",
         )
 

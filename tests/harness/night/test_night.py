@@ -393,7 +393,9 @@ def test_a_refused_run_is_counted_and_tried_again_at_the_end_of_its_block(
 
 def test_gates_that_stay_closed_end_the_night_in_order(begin: Begin, walk: Walk, script: Any) -> None:
     for name in ("a", "b"):
-        script.tell(name, status=Status.REFUSED, **INVALID)
+        script.tell(name, status=Status.REFUSED, reason="gate load: busy", hint="end it", **INVALID)
     folder = begin(night={"stop_after_failures": 3})
-    assert "ended STOPPED" == in_short(walk(folder))[-1]
+    ended = walk(folder)[-1]
+    assert isinstance(ended, NightEnded)
+    assert (ExitCode.STOPPED, True) == (ended.exit_code, ended.reason.endswith("; the last: gate load: busy; end it"))
     assert 3 == len(runs_of(folder))
