@@ -58,8 +58,7 @@ def agreements(
     ``windows``: the energy frame's rows of the runs' windows; ``totals``: the compared energy by run, J.
     """
     names = dict(zip(runs.run, runs.configuration, strict=True))
-    mine = windows[windows.run.isin(names) & (windows.energy_J > 0)]
-    of = {key: rows.set_index("run") for key, rows in by_key(mine, keys_of(choice))}
+    of = {key: rows.set_index("run") for key, rows in by_key(windows, keys_of(choice))}
     pairs = [
         Pair(
             TWO_SOURCES,

@@ -285,6 +285,12 @@ def test_the_same_figure_gives_the_same_bytes_without_a_date(made_up, tmp_path):
     assert one["pdf"] == paths["pdf"].read_bytes()
 
 
+def test_no_place_on_a_figure_hangs_on_the_last_bits_of_a_solver(made_up):
+    names, runs = made_up(2, 6)
+    for axes in draw_distribution(runs, configurations=names).axes:
+        assert all(abs(edge - round(edge, 7)) < 1e-12 for edge in axes.get_position(original=True).bounds)
+
+
 def test_a_name_is_text_whatever_it_holds(made_up):
     names, runs = made_up(2, 6)
     hostile = "--><script>alert(1)</script> $\\frac{ \x00 \x1b]0;x\x07 & 100 %"
