@@ -61,10 +61,11 @@ class _Task:
     counted: bool = False
     """Whether it is one of the ticks by which the sampler's time-keeping is judged."""
 
-    def advance(self, now_ns: int) -> None:
-        """To the next deadline on the grid that is still to come."""
+    def advance(self, now_ns: int) -> int:
+        """To the next deadline on the grid that is still to come; how many were left out."""
         missed = max(0, now_ns - self.due_ns) // self.period_ns
         self.due_ns += (missed + 1) * self.period_ns
+        return missed
 
 
 @dataclass
@@ -121,7 +122,10 @@ class Sampler:
                 self._keep_time(task, now_ns)
                 task.act(now_ns)
                 self._notice_loss()
-                task.advance(time.monotonic_ns())
+                missed = task.advance(time.monotonic_ns())
+                if task.counted:
+                    self.keeping.ticks += missed
+                    self.keeping.late += missed
         self._finish()
 
     @property
@@ -186,6 +190,8 @@ class Sampler:
                 self.output = None  # nobody ever will; the end-of-file is on its way
 
     def _finish(self) -> None:
+        if self.keeping.last_ns:
+            self.keeping.longest_ns = max(self.keeping.longest_ns, time.monotonic_ns() - self.keeping.last_ns)
         for sensor in self.opened.sensors:
             self._take(sensor.finish(time.monotonic_ns()))
         self.credibility.look(time.monotonic_ns())

@@ -183,6 +183,29 @@ def test_an_instrument_that_was_lost_or_forced_is_told(evidence, verdicts):
     assert verdicts == found([TRACE], [GOOD], **evidence)
 
 
+def stretch(begin_s, end_s, loaded_s, limit_s=10):
+    return {
+        "begin_ns": begin_s * S, "end_ns": end_s * S, "loaded_ns": loaded_s * S, "limit_ns": limit_s * S,
+        "value": 412.0, "unit": "W", "load_pct": 97.0,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("unchanged", "verdicts"),
+    [
+        (stretch(30, 45, 9), {}),
+        (stretch(30, 45, 10), {"frozen": ("warning", 10.0)}),
+        (stretch(30, 55, 15, limit_s=20), {}),
+        (stretch(1, 12, 11), {"frozen": ("warning", 11.0)}),
+        (stretch(0, 10, 10), {}),  # before the launch
+        (stretch(90, 105, 15), {}),  # after the end
+    ],
+)
+def test_a_power_that_stands_still_under_load_is_warned_of(unchanged, verdicts):
+    assert verdicts == found([TRACE], [GOOD], unchanged={TRACE.name: unchanged})
+    assert {} == found([TRACE], [GOOD], replace(RECORD, launched_ns=None), unchanged={TRACE.name: unchanged})
+
+
 @pytest.mark.parametrize(("late", "verdicts"), [(5, {}), (6, {"late_ticks": ("warning", 0.06)})])
 def test_a_sampler_that_did_not_keep_its_time_is_told(late, verdicts):
     cost = SamplerCost(1.0, 100.0, 100, late, 0.1, 1 << 20)

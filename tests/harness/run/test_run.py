@@ -464,20 +464,18 @@ def test_a_sampler_killed_in_mid_run_ends_the_run_at_once(order, stop, python):
     assert record.rows > 0
 
 
-def test_a_sampler_that_falls_silent_ends_the_run(order, settle, python, monkeypatch):
-    monkeypatch.setattr("harness.watch.TICK_S", 0.1)
+def test_a_sampler_that_falls_silent_ends_the_run(order, settle, python):
     wish = order(python(HANG), sensors={"fake": {"silent_after_marks": True}}, silence_s=0.3)
     record = settle(wish).record
     assert ("lost_instrument", "invalid") == (record.status, record.validity)
     assert "sampler has said nothing for" in record.reason
 
 
-def test_a_sampler_that_was_stopped_is_ended_by_force(order, stop, python, monkeypatch):
-    monkeypatch.setattr("harness.watch.TICK_S", 0.1)
-    monkeypatch.setattr("harness.run.INSTRUMENT_STOP_S", 0.2)
+def test_a_sampler_that_was_stopped_is_lost_and_woken_to_end(order, stop, python):
     wish = order(python(HANG), silence_s=0.3)
     record = during(wish, stop, marked(wish), lambda: os.kill(sampler_of(wish), signal.SIGSTOP)).record
     assert ("lost_instrument", "invalid") == (record.status, record.validity)
+    assert "instrument_unfinished" not in verdicts(record)
 
 
 def test_a_sampler_lost_in_the_cool_down_lets_no_workload_start(order, stop):
