@@ -14,7 +14,7 @@ def governors(monkeypatch):
     def set_to(*values):
         left = iter(values)
         monkeypatch.setattr(
-            "harness.engines.local.look", lambda _cards: (Condition("CPU governor", next(left), Worth.NOTE),)
+            "harness.engines.changes.look", lambda _cards: (Condition("CPU governor", next(left), Worth.NOTE),)
         )
 
     return set_to
