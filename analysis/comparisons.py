@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from analysis.findings import Comparison, Estimate, Test
 from analysis.statistics import order as by_order
 from analysis.statistics import ranks, unpaired
+from analysis.statistics.cohorts import difference_over_cohorts
 from analysis.statistics.effects import cliffs_delta, cohens_d, hedges_g
 from analysis.statistics.families import adjust
 from analysis.statistics.paired import paired_difference, paired_ratio
@@ -45,13 +46,20 @@ class Method:
 
 @dataclass(frozen=True)
 class Side:
-    """The runs of one configuration: value, block and order in the night of each, (n,)."""
+    """The runs of one configuration: value, block, order in the night and cohort of each, (n,)."""
 
     value: Floats
     block: NDArray[np.int64]
     order: Floats
     parts: Mapping[str, Floats] = field(default_factory=dict)
     """Factors of the value that are compared beside it: mean_power_W, duration_s."""
+    cohort: NDArray[np.int64] | None = None
+    """None: all are of the first."""
+
+    @property
+    def of_cohort(self) -> NDArray[np.int64]:
+        """The cohort of each run."""
+        return np.ones(self.value.size, np.int64) if self.cohort is None else self.cohort
 
 
 @dataclass(frozen=True)
@@ -71,10 +79,21 @@ class Sides:
         """When each run came in the night."""
         return self.configuration.order, self.baseline.order
 
+    @property
+    def cohorts(self) -> tuple[list[int], list[int]]:
+        """The cohort of each run."""
+        return self.configuration.of_cohort.tolist(), self.baseline.of_cohort.tolist()
+
+    @functools.cached_property
+    def is_split(self) -> bool:
+        """Whether the runs are of more than one cohort."""
+        return len({*self.cohorts[0], *self.cohorts[1]}) > 1
+
     @functools.cached_property
     def pairs(self) -> tuple[Floats, Floats]:
-        """The values of the blocks that hold both sides, in the order of the blocks."""
-        _, left, right = np.intersect1d(self.configuration.block, self.baseline.block, return_indices=True)
+        """The values of the blocks that hold both sides, in the order of the blocks; never across two cohorts."""
+        one, other = (side.block * (1 << 32) + side.of_cohort for side in (self.configuration, self.baseline))
+        _, left, right = np.intersect1d(one, other, return_indices=True)
         return self.configuration.value[left], self.baseline.value[right]
 
 
@@ -88,6 +107,7 @@ def split(runs: pd.DataFrame) -> dict[str, Side]:
             rows.block.to_numpy(dtype=np.int64),
             rows.order.to_numpy(dtype=float),
             {part: rows[part].to_numpy(dtype=float) for part in parts},
+            rows.cohort.to_numpy(dtype=np.int64) if "cohort" in rows else None,
         )
         for name, rows in there.groupby("configuration", sort=False)
     }
@@ -159,6 +179,8 @@ def _comparison(
     ratio, ratio_all = (test.estimate or Estimate(None, "×", note=test.note) for test in primaries)
     if method.blocked and paired is not None and method.recipe == "blocks":
         difference = paired_difference(*paired, unit, method.level).estimate
+    elif kept.is_split:
+        difference = _over_cohorts(kept, unit, method).estimate
     else:
         spread: unpaired.Spread = "pooled" if method.recipe == "classic" else "welch"
         difference = unpaired.difference(left, right, unit, method.level, spread).estimate
@@ -199,15 +221,28 @@ def _primaries(pairs: Sequence[Sides], method: Method) -> list[Test]:
 
 
 def _primary(pair: Sides, method: Method) -> Test:
-    """The test that decides; its estimate is the ratio wherever the values have one."""
+    """The test that decides; its estimate is the ratio wherever the values have one.
+
+    Of several cohorts the cohort is a factor, if the blocks do not hold them apart already; never is it passed over.
+    """
     if method.recipe == "classic":
-        test = unpaired.difference(*pair.values, "", method.level, "pooled")
-        return replace(test, estimate=unpaired.ratio(*pair.values, method.level, "pooled").estimate)
+        return _classic(pair, method)
     if method.blocked:
         test = paired_ratio(*pair.pairs, method.level)
         if test.note == "" or not _has_negative(pair):
             return test
         return replace(paired_difference(*pair.pairs, "", method.level), estimate=test.estimate)
+    return _over_cohorts(pair, "×", method) if pair.is_split else _without_blocks(pair, method)
+
+
+def _classic(pair: Sides, method: Method) -> Test:
+    if pair.is_split:
+        return replace(_over_cohorts(pair, "", method), estimate=_over_cohorts(pair, "×", method).estimate)
+    test = unpaired.difference(*pair.values, "", method.level, "pooled")
+    return replace(test, estimate=unpaired.ratio(*pair.values, method.level, "pooled").estimate)
+
+
+def _without_blocks(pair: Sides, method: Method) -> Test:
     test = by_order.ratio_with_order(*pair.values, *pair.orders, method.level)
     if test.p is not None:
         return test
@@ -215,6 +250,11 @@ def _primary(pair: Sides, method: Method) -> Test:
     if not _has_negative(pair):
         return plain
     return replace(unpaired.difference(*pair.values, "", method.level), estimate=plain.estimate)
+
+
+def _over_cohorts(pair: Sides, unit: str, method: Method) -> Test:
+    orders = None if method.recipe == "classic" else pair.orders
+    return difference_over_cohorts(*pair.values, pair.cohorts, method.level, orders=orders, unit=unit)
 
 
 def _has_negative(pair: Sides) -> bool:

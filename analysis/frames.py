@@ -12,7 +12,19 @@ import pandas as pd
 from harness.record import RunRecord, number
 
 RUN_COLUMNS = (
-    *("run", "slot", "block", "position", "replicate", "attempt", "order", "configuration", "factor.", "seed"),
+    *(
+        "run",
+        "slot",
+        "block",
+        "position",
+        "replicate",
+        "attempt",
+        "order",
+        "cohort",
+        "configuration",
+        "factor.",
+        "seed",
+    ),
     *("status", "validity", "exit_code", "reason", "started_s", "launched_s", "duration_s", "window", "gap_s"),
     *("window_gap_s", "start_temperature_C.", "metric.", "verdicts", "rows", "rehearsal", "hint"),
 )
@@ -63,6 +75,7 @@ def _row(order: int, name: str, record: RunRecord, first_ns: int) -> dict[str, A
         "replicate": record.replicate,
         "attempt": record.attempt,
         "order": order,
+        "cohort": record.cohort,
         "configuration": record.configuration,
         **{f"factor.{factor}": level for factor, level in record.levels.items()},
         "seed": record.seed,

@@ -86,6 +86,8 @@ class Night:
     records: Mapping[str, RunRecord]
     """By the run's name, in the order in which the attempts started."""
     damage: tuple[Damage, ...] = ()
+    changes: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
+    """What was different from the cohort before, by cohort from 2 on: one sentence a change that was accepted."""
     _paths: Mapping[str, Path] = field(default_factory=dict, repr=False)
 
     @property
@@ -112,7 +114,7 @@ class Night:
     def runs(self) -> pd.DataFrame:
         """One row an attempt, in the order in which they started.
 
-        run, slot, block, position, replicate, attempt, order (1…), configuration, factor.<name>…, seed, status,
+        run, slot, block, position, replicate, attempt, order (1…), cohort, configuration, factor.<name>…, seed, status,
         validity, exit_code, reason, started_s and launched_s (since the night's first attempt), duration_s (of the
         window), window, gap_s, window_gap_s, start_temperature_C.<domain>…, metric.<name>…, verdicts (names joined by
         "; "), rows, rehearsal, hint. A number that is not known is NaN.
@@ -161,8 +163,23 @@ def load(path: str | Path) -> Night:
     _check_schema(plan, str(folder.plan))
     protocol = _protocol(plan, folder.plan)
     host = _json_object(folder.host) if folder.host.is_file() else {}
-    records, paths, damage = _read_runs(folder, {item["name"]: item["levels"] for item in plan["configurations"]})
-    return Night(folder.root, plan, protocol, host, records, damage, paths)
+    levels = {item["name"]: item["levels"] for item in plan["configurations"]}
+    records, paths, damage = _read_runs(folder, levels, str(plan.get("night") or ""))
+    changes, unknown = _changes(folder)
+    return Night(folder.root, plan, protocol, host, records, (*damage, *unknown), changes, paths)
+
+
+def _changes(folder: NightFolder) -> tuple[dict[int, tuple[str, ...]], tuple[Damage, ...]]:
+    """What was different in each cohort from 2 on; damage where their file cannot be read."""
+    if not folder.cohorts.is_file():
+        return {}, ()
+    try:
+        found = {item["cohort"]: tuple(item["changes"]) for item in _read(folder.cohorts)["cohorts"]}
+        if not all(type(cohort) is int and all(type(one) is str for one in items) for cohort, items in found.items()):
+            raise TypeError("its cohorts are not what they should be")
+    except (OSError, KeyError, TypeError, ValueError, AttributeError) as error:
+        return {}, (Damage(folder.cohorts.name, f"what changed in the night cannot be told ({type(error).__name__})"),)
+    return found, ()
 
 
 def _read(path: Path) -> Any:
@@ -222,7 +239,7 @@ def _protocol(plan: Mapping[str, Any], path: Path) -> Protocol:
 
 
 def _read_runs(
-    folder: NightFolder, levels: Mapping[str, Any]
+    folder: NightFolder, levels: Mapping[str, Any], night: str
 ) -> tuple[dict[str, RunRecord], dict[str, Path], tuple[Damage, ...]]:
     found: list[tuple[RunRecord, str, Path]] = []
     damage: list[Damage] = []
@@ -241,7 +258,10 @@ def _read_runs(
             if "schema" not in body:
                 raise KeyError("schema")
             _check_schema(body, f"{path / RUN_JSON}")
-            found.append((checked_record(body, name, levels), path.name, path))
+            record = checked_record(body, name, levels)
+            if night and record.night and record.night != night:
+                raise ValueError(f"it is a run of another night, {record.night}")
+            found.append((record, path.name, path))
         except KeyError as error:
             damage.append(Damage(entry, f"its run.json has no {error}"))
         except json.JSONDecodeError as error:

@@ -60,13 +60,10 @@ class Messenger:
             case Trouble():
                 self._troubles = [*self._troubles, event][-MOST_TROUBLES:]
                 self._untold += 1
-            case RunSettled() | NightEnded():
+            case RunStarted() | RunSettled() | BlockSettled() | NightEnded():  # before a run nothing is measured yet
                 self._busy = False
         found = self._send_troubles() if not self._busy and not isinstance(event, NightEnded) else []
-        if isinstance(event, RunStarted):
-            self._busy = True
-        elif isinstance(event, BlockSettled):
-            self._busy = False
+        self._busy = self._busy or isinstance(event, RunStarted)
         return found
 
     def end(self, exit_code: int, reason: str, next_step: str, facts: Mapping[str, Any]) -> list[Trouble]:

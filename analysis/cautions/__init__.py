@@ -16,6 +16,7 @@ def cautions(seen: Evidence) -> list[Caution]:
     """Every caution that this night deserves: its nature, its measurement, its comparison."""
     parts = (
         comparison.nature,
+        comparison.cohorts,
         measurement.damage,
         measurement.energy,
         measurement.agreement,

@@ -51,6 +51,31 @@ def nature(seen: Evidence) -> Iterator[Caution]:
         )
 
 
+def cohorts(seen: Evidence) -> Iterator[Caution]:
+    """Changes of machine, software, workload or protocol that were accepted in the night."""
+    runs = seen.assessment.headline
+    counts = dict(sorted(Counter(runs.cohort.tolist()).items()))
+    if set(counts) <= {1}:
+        return
+    how = {
+        "blocks": "Runs are compared within their block, and so within their cohort."
+        if seen.method.blocked
+        else "The cohort is a factor of the model.",
+        "classic": "The cohort is a factor of the model; means and spreads are over all cohorts.",
+    }[seen.method.recipe]
+    each = ", ".join(f"{runs_text(count)} of cohort {cohort}" for cohort, count in counts.items())
+    what = "; ".join(
+        f"cohort {cohort}: {listed(seen.night.changes.get(cohort) or ('what changed is not recorded',), 8)}"
+        for cohort in counts
+        if cohort > 1
+    )
+    yield Caution(
+        "cohorts",
+        f"Something changed in the night and was accepted; the headline holds {each}. {what}. {how}",
+        "Rank tests and spreads do not know of it; repeat the night without a change where the answer hangs on it.",
+    )
+
+
 def numbers(seen: Evidence) -> Iterator[Caution]:
     """Too few runs for what is asked."""
     there = [group for group in seen.groups if group.n_headline]

@@ -388,6 +388,171 @@ def test_a_changed_protocol_is_refused_with_the_difference_key_by_key(
     assert f"nightwatt resume {finished.root} --accept-change" in told
 
 
+FLEE = """
+import os, sys, time
+if os.fork() == 0:
+    os.setsid()
+    if os.fork() == 0:
+        os.chdir("/")
+        os.execve("/bin/sh", ["sh", "-c", "sleep 300; :", sys.argv[1]], {"PATH": "/usr/bin:/bin"})
+    os._exit(0)
+time.sleep(300)
+"""
+"""A workload whose daemon leaves its parent, its group, its session, and everything in its environment."""
+
+
+def named(*words: str) -> list[int]:
+    """The processes that have all of these words in their command line."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            said = (process / "cmdline").read_bytes().decode(errors="replace").split("\0")
+        except OSError:
+            continue
+        if all(any(word in part for part in said) for word in words):
+            found.append(int(process.name))
+    return found
+
+
+@pytest.fixture
+def fleeing(run: Start, tmp_path: Path) -> Iterator[tuple[Session, str]]:
+    """A night whose workload has let a daemon flee, and the word by which that is known."""
+    (tmp_path / "flee.py").write_text(FLEE)
+    token = f"token-{os.getpid()}-{tmp_path.name}"
+    command = f'command = ["{{python}}", "flee.py", "{token}", "{{length}}"]\n'
+    protocol = re.sub(r"command = .*?\]\n", command, PROTOCOL, flags=re.DOTALL).replace('window = "train"', "")
+    session = run("design.blocks=1", "factors.length=[1]", "night.attempts=1", protocol=protocol)
+    wait_for(lambda: named("sleep 300", token))
+    yield session, token
+    for pid in named(token):
+        os.kill(pid, signal.SIGKILL)
+
+
+def test_a_killed_keeper_leaves_not_even_a_daemon_that_has_cleared_its_environment(
+    fleeing: tuple[Session, str],
+) -> None:
+    session, token = fleeing
+    (keeper,) = wait_for(lambda: named("harness.keeper", str(session.folder.root / "runs")))
+    os.kill(keeper, signal.SIGKILL)
+    code, told = session.end()
+    assert 1 == code, told
+    assert [] == named(token)
+    (body,) = settled(session.folder).values()
+    assert ("invalid", "keeper_lost") == (body["validity"], body["verdicts"][0]["name"])
+
+
+def test_a_killed_nightwatt_leaves_not_even_a_daemon_that_has_cleared_its_environment(
+    fleeing: tuple[Session, str],
+) -> None:
+    session, token = fleeing
+    session.process.kill()
+    wait_for(lambda: not named(token))
+    wait_for(lambda: no_process_knows(session.folder))
+
+
+@pytest.mark.slow
+def test_what_outlives_a_killed_nightwatt_and_its_killed_keeper_is_named_at_the_next_start(
+    fleeing: tuple[Session, str], resume: Callable[..., Session], tmp_path: Path
+) -> None:
+    """What kept its environment is known again; with its keeper and its nightwatt killed nobody was left to end it."""
+    session, _ = fleeing
+    folder = session.folder
+    stray = subprocess.Popen(
+        ["sleep", "300"],
+        env={"NIGHTWATT_NIGHT": f"{session.process.pid}:1:{folder.root}", "PATH": os.environ["PATH"]},
+        start_new_session=True,
+    )
+    try:
+        session.process.kill()
+        session.process.wait()
+        again = resume(folder)
+        wait_for(lambda: any(line["event"] == "Trouble" and str(stray.pid) in line["what"] for line in journal(folder)))
+        told = next(line for line in journal(folder) if line["event"] == "Trouble" and str(stray.pid) in line["what"])
+        assert f"kill {stray.pid}" in told["remedy"]
+        assert stray.poll() is None
+        again.process.send_signal(signal.SIGTERM)
+        again.end()
+    finally:
+        stray.kill()
+        stray.wait()
+
+
+@pytest.fixture
+def half_done(finished: NightFolder) -> NightFolder:
+    """A night that was left in the middle of its last block."""
+    (last,) = (path for name, path in finished.settled().items() if name.slot == "b03-2")
+    shutil.rmtree(last)
+    return finished
+
+
+def test_an_accepted_change_makes_a_cohort_and_begins_the_block_in_its_middle_anew(
+    half_done: NightFolder, resume: Callable[..., Session]
+) -> None:
+    host = read_json(half_done.host)
+    write_json(half_done.host, host | {"packages": host["packages"] | {"numpy": "1.2.3"}})
+    code, told = resume(half_done, "--accept-change").end()
+    assert 0 == code, told
+    assert "accepted: the runs from now on are cohort 2 of this night" in told
+    assert "in the middle of block 3: it is begun anew" in told
+    runs = settled(half_done)
+    assert {(1, 1): 2, (2, 1): 2, (3, 1): 1, (3, 2): 2} == {
+        key: sum((body["block"], body["cohort"]) == key for body in runs.values())
+        for key in {(body["block"], body["cohort"]) for body in runs.values()}
+    }
+    assert ["superseded"] == [body["validity"] for body in runs.values() if (body["block"], body["cohort"]) == (3, 1)]
+    (cohort,) = read_json(half_done.cohorts)["cohorts"]
+    assert 2 == cohort["cohort"]
+    assert any(change.startswith("package numpy: was 1.2.3, is now ") for change in cohort["changes"])
+
+
+def test_a_change_is_accepted_once_and_what_is_put_back_belongs_to_its_old_cohort(
+    half_done: NightFolder, resume: Callable[..., Session]
+) -> None:
+    before = read_json(half_done.host)
+    write_json(half_done.host, before | {"packages": before["packages"] | {"numpy": "1.2.3"}})
+    assert 0 == resume(half_done, "--accept-change").end()[0]
+    assert 0 == resume(half_done).end()[0]  # the same cohort: nothing is asked again
+    (last,) = (path for name, path in half_done.settled().items() if str(name).startswith("b03-2-a1"))
+    shutil.rmtree(last)
+    (half_done.runs / f"{last.name}.interrupted").mkdir()
+    write_json(half_done.host, before)
+    body = read_json(half_done.cohorts)
+    body["cohorts"][0]["host"]["packages"]["numpy"] = "1.2.3"
+    write_json(half_done.cohorts, body)  # now it is cohort 2 that had another package
+    code, told = resume(half_done).end()
+    assert 0 == code, told
+    assert {1} == {body["cohort"] for name, body in settled(half_done).items() if name.startswith("b03-2")}
+
+
+def test_a_changed_protocol_can_be_accepted_unless_it_is_another_question(
+    half_done: NightFolder, resume: Callable[..., Session]
+) -> None:
+    text = half_done.protocol.read_text()
+    half_done.protocol.write_text(text.replace("blocks = 3", "blocks = 4"))
+    code, told = resume(half_done, "--accept-change").end()
+    assert 3 == code
+    assert "protocol design.blocks: was 3, is now 4" in told
+    assert "the question of a night cannot be changed" in told
+    half_done.protocol.write_text(text.replace("timeout_s = 60", "timeout_s = 61"))
+    code, told = resume(half_done, "--accept-change").end()
+    assert 0 == code, told
+    (cohort,) = read_json(half_done.cohorts)["cohorts"]
+    assert ["protocol workload.timeout_s: was 60.0, is now 61.0"] == cohort["changes"]
+    assert 61.0 == cohort["protocol"]["workload"]["timeout_s"]
+
+
+def test_a_protocol_that_was_edited_where_it_came_from_is_said_and_not_taken(
+    run: Start, resume: Callable[..., Session], tmp_path: Path
+) -> None:
+    session = run("design.blocks=1")
+    folder = session.folder
+    assert 0 == session.end()[0]
+    (tmp_path / "lengths.toml").write_text(PROTOCOL.replace("seed = 3", "seed = 4"))
+    code, told = resume(folder).end()
+    assert 0 == code
+    assert "was edited since the night began; the night goes on with its own copy" in told
+
+
 def test_a_truncated_record_is_one_error_and_its_slot_is_executed_again_when_set_aside(
     finished: NightFolder, resume: Callable[..., Session]
 ) -> None:
