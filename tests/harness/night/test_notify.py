@@ -49,6 +49,7 @@ def test_a_command_that_leaves_a_process_behind_leaves_none(tmp_path: Path) -> N
 def test_a_stop_is_not_kept_waiting(tmp_path: Path) -> None:
     with closing(Stop()) as stop:
         begin_s = time.monotonic()
+
         def ask() -> None:
             while not (tmp_path / "begun").exists():
                 time.sleep(0.01)
