@@ -37,6 +37,8 @@ class Method:
     recipe: Literal["blocks", "classic"]
     blocked: bool
     alpha: float
+    cohorts: int = 1
+    """How many states of machine, software and workload the runs are of."""
 
     @property
     def level(self) -> float:

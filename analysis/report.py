@@ -164,8 +164,15 @@ def _facts(night: Night, study: Study) -> str:
         f"{sum(group.n_headline for group in found.groups)} runs in the headline",
         found.response,
         found.quality,
+        *_cohorts(night),
     ]
     return " · ".join(parts)
+
+
+def _cohorts(night: Night) -> list[str]:
+    """How many states of machine, software, workload and protocol the runs are of, where it is more than one."""
+    count = len({record.cohort for record in night.records.values()})
+    return [f"{count} cohorts: something changed and was accepted"] if count > 1 else []
 
 
 def _check_target(target: Path) -> None:

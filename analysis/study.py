@@ -82,7 +82,8 @@ def examine(night: Night, plan: Analysis | None = None) -> Study:
     configurations = night.configurations
     baseline = analysis.baseline if analysis.baseline in configurations else None
     family = contrasts(configurations, baseline)
-    method = Method(analysis.recipe, night.blocked, analysis.alpha)
+    cohorts = len({record.cohort for record in night.records.values()})
+    method = Method(analysis.recipe, night.blocked, analysis.alpha, max(cohorts, 1))
     assessment = assess(night, response, analysis.outliers, family)
     runs = _with_parts(assessment.runs, found, response)
     kept, eligible = runs[runs.state == "headline"], runs[runs.eligible]
@@ -233,14 +234,16 @@ def _omnibus(night: Night, kept: pd.DataFrame, configurations: Sequence[str]) ->
     tests = [levene(values)]
     if len(configurations) < 3 or len(there) < 3:
         return tests
-    blocks = kept.block.tolist() if night.blocked else None
+    strata, stratum = (kept.block.tolist(), "block") if night.blocked else (None, "block")
+    if not night.blocked and kept.cohort.nunique() > 1:
+        strata, stratum = kept.cohort.tolist(), "cohort"
     if kept.value.min() > 0:
         logs = np.log(kept.value.to_numpy(dtype=float))
-        tests.append(ols_configurations(logs, kept.configuration.tolist(), blocks))
+        tests.append(ols_configurations(logs, kept.configuration.tolist(), strata, stratum))
         factors = {
             str(name).removeprefix("factor."): kept[name].tolist() for name in kept if str(name).startswith("factor.")
         }
-        tests += ols_factors(logs, factors, blocks)
+        tests += ols_factors(logs, factors, strata, stratum)
     if night.blocked:
         table = kept.pivot_table(index="block", columns="configuration", values="value")[there].dropna()
         tests.append(friedman(table.to_numpy(dtype=float)))
@@ -271,6 +274,7 @@ def _design(
         "labels": list(night.protocol.design.labels),
         "slots": sum(1 for slot in night.plan["slots"] if slot["block"] > 0),
         "runs": len(night.records),
+        **({"cohorts": method.cohorts} if method.cohorts > 1 else {}),
         "metric": analysis.metric,
         "window": night.protocol.workload.window or "",
         "baseline": analysis.baseline or "",

@@ -171,6 +171,9 @@ def methods(
         f"The response is the {response.phrase}{unit}, {by}; the run is the unit of replication.",
         _inference(method),
     ]
+    if method.cohorts > 1:
+        how = "blocks do not span them" if method.recipe == "blocks" and method.blocked else "a factor of the model"
+        parts.append(f"The runs are of {method.cohorts} cohorts, between which something changed: {how}.")
     if len(groups) > 2:
         parts.append(
             "p values were corrected over the declared family by Holm's method (Holm, 1979); intervals were not."

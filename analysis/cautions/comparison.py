@@ -13,6 +13,7 @@ from analysis.comparisons import disagree
 from analysis.drift import PREVIOUS
 from analysis.findings import Caution
 from analysis.numbers import p_value, percent, significant
+from analysis.retirement import left_out, retired
 
 SPREAD_LIMIT = 2.0
 RATE_LIMIT = 0.1
@@ -122,7 +123,14 @@ def balance(seen: Evidence) -> Iterator[Caution]:
     runs = seen.night.runs
     planned = {(slot["block"], slot["position"]) for slot in seen.night.plan["slots"] if slot["block"] > 0}
     begun = set(zip(runs.block, runs.position, strict=True))
-    left = len(planned - begun)
+    gone = left_out(seen.night)
+    for name, fault in retired(seen.night).items():
+        yield Caution(
+            "retired",
+            f"{name} was retired: its first two runs ended as {fault}; {gone[name]} of its slots were not run.",
+            "Look at its stderr.log; it is in no comparison.",
+        )
+    left = len(planned - begun) - sum(gone.values())
     if left:
         yield Caution(
             "night-unfinished", f"{left} of {len(planned)} planned slots were not run.", "`nightwatt resume` goes on."

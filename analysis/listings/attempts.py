@@ -1,15 +1,68 @@
-"""What became of the attempts in tables: the time between runs, what the gates saw, runs that did not complete."""
+"""What became of the attempts in tables: of each configuration, what changed, gaps, gates, what did not complete."""
 
 from __future__ import annotations
+
+from collections import Counter
 
 import pandas as pd
 
 from analysis.listings.rows import Row, table_of
 from analysis.load import Night
+from analysis.retirement import retired
 from analysis.tables import Column, Table
-from harness.record import Status, Validity
+from harness.record import Level, Status, Validity
 
 _NOTHING_BEFORE = "nothing ran before it"
+
+
+def by_configuration(night: Night) -> Table:
+    """Every configuration with all its attempts, whatever became of them: also one that was never compared."""
+    gone = retired(night)
+    rows: list[Row] = []
+    for name in night.configurations:
+        of = [record for record in night.records.values() if record.configuration == name and record.block > 0]
+        counted = [record for record in of if record.validity is not Validity.SUPERSEDED]
+        invalid = [record for record in counted if record.validity is Validity.INVALID]
+        failed = [record for record in counted if record not in invalid and record.status is not Status.COMPLETED]
+        why = Counter(", ".join(item.name for item in record.verdicts if item.level is Level.INVALID) or "unknown"
+                      for record in invalid)  # fmt: skip
+        why.update(str(record.status) for record in failed)
+        rows.append(
+            {
+                "configuration": name,
+                "planned": sum(slot["configuration"] == name and slot["block"] > 0 for slot in night.plan["slots"]),
+                "attempts": len(of),
+                "valid": len(counted) - len(invalid) - len(failed),
+                "invalid": len(invalid),
+                "failed": len(failed),
+                "superseded": len(of) - len(counted),
+                "why": "; ".join(f"{count} × {what}" for what, count in sorted(why.items())),
+                "retired": f"{gone[name]} in its first two runs" if name in gone else "",
+            }
+        )
+    columns = [
+        Column("configuration", "configuration"),
+        *(Column(word, word, "count") for word in ("planned", "attempts", "valid", "invalid", "failed", "superseded")),
+        Column("why", "why"),
+        Column("retired", "retired"),
+    ]
+    notes = [
+        "Invalid: spoilt by the measurement, repeated within the block, up to night.attempts. Failed: a bad outcome,"
+        " never repeated. Superseded: its block was begun anew. Retired: not executed any more."
+    ]
+    return table_of("attempts", "Attempts of each configuration", rows, columns, notes)
+
+
+def cohorts(night: Night) -> Table:
+    """What changed in the night and was accepted, with the runs on each side."""
+    runs = Counter(record.cohort for record in night.records.values())
+    rows: list[Row] = [
+        {"cohort": cohort, "runs": runs.get(cohort, 0), "change": change}
+        for cohort in sorted({1, *runs, *night.changes})
+        for change in (night.changes.get(cohort) or (("as the night began",) if cohort == 1 else ("not recorded",)))
+    ]
+    columns = [Column("cohort", "cohort", "count"), Column("runs", "runs", "count"), Column("what changed", "change")]
+    return table_of("cohorts", "Accepted changes", rows, columns, ["A change stands once for each thing that changed."])
 
 
 def gaps(night: Night) -> Table:

@@ -17,7 +17,7 @@ NAMES = (
     *("summary", "comparisons", "effects", "equivalence", "metrics", "exploratory", "drift", "verdicts", "sampler"),
     "meters",
     *("sources", "recorded", "agreement"),
-    *("gaps", "gates", "faults"),
+    *("attempts", "cohorts", "gaps", "gates", "faults"),
     *("carbon", "places", "exclusions", "outlier-rule", "tests", "runs", "machine", "channels", "design", "reproduce"),
 )
 """Every name that a table of a report can have."""
@@ -66,6 +66,8 @@ def sections(night: Night, study: Study, rows: pd.DataFrame) -> Sections:
         drift=(evidence.drift(found),),
         quality=(
             *(make(found) for make, wanted in of_instruments if wanted),
+            attempts.by_configuration(night),
+            *([attempts.cohorts(night)] if {record.cohort for record in night.records.values()} - {1} else []),
             of_night.verdicts(night),
             attempts.gaps(night),
             *([attempts.gates(night)] if any(record.gates for record in night.records.values()) else []),

@@ -23,19 +23,26 @@ LEVENE = "Levene (median)"
 
 
 def ols_configurations(
-    logs: ArrayLike, configuration: Sequence[Hashable], block: Sequence[Hashable] | None = None
+    logs: ArrayLike,
+    configuration: Sequence[Hashable],
+    block: Sequence[Hashable] | None = None,
+    stratum: str = "block",
 ) -> Test:
     """F test of the configurations in OLS on logs (n,) with a term for each block, covariance HC3.
 
+    ``stratum``: what the blocks are called, where they are cohorts.
     Runs that stand alone in their block tell nothing and are left out. None where the residuals have no degree of
     freedom. HC3: J. S. Long and L. H. Ervin, The American Statistician 54, 2000.
     """
-    name = f"OLS on logs, configuration{' + block' if block is not None else ''}, HC3"
+    name = f"OLS on logs, configuration{f' + {stratum}' if block is not None else ''}, HC3"
     return wald(name, values(logs), dummies(configuration), block)
 
 
 def ols_factors(
-    logs: ArrayLike, levels: Mapping[str, Sequence[Hashable]], block: Sequence[Hashable] | None = None
+    logs: ArrayLike,
+    levels: Mapping[str, Sequence[Hashable]],
+    block: Sequence[Hashable] | None = None,
+    stratum: str = "block",
 ) -> list[Test]:
     """F test of each factor's main effect and of each interaction, for a complete grid of two factors or more.
 
@@ -57,7 +64,7 @@ def ols_factors(
             terms[" × ".join(chosen)] = columns
     return [
         wald(
-            f"{term}, OLS on logs{' with block' if block is not None else ''}, HC3",
+            f"{term}, OLS on logs{f' with {stratum}' if block is not None else ''}, HC3",
             data,
             columns,
             block,
