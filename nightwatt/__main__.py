@@ -24,6 +24,7 @@ COMMANDS = {
     "resume": "Go on with a night that was stopped: exactly what was left.",
     "status": "Say how a night stands, from another terminal.",
     "report": "Compare the configurations of a night: headline, tables, figures, one page.",
+    "power": "Say how many runs a wanted difference needs, by the scatter of a night that is there.",
     "new": "Write a commented workload or protocol that runs as it stands.",
     "mark": "Leave a mark in a run, from a workload that is a shell script.",
 }
