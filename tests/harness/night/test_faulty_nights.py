@@ -67,9 +67,7 @@ QUICK = {
     "disk-full-sealing": Expected("", repeated=True),
     "disk-full-journal": Expected("completed"),
 }
-LENGTHY = {
-    "hang": Expected("timed_out", verdicts={"timed_out"}, reason="it was ended at its time limit"),
-    "stubborn": Expected("timed_out", verdicts={"timed_out"}, reason="it was ended at its time limit"),
+LENGTHY = {  # those that end alike stand last: a configuration with one fault in its first two blocks is retired
     "frozen": Expected("completed", verdicts={"frozen"}),
     "sampler-stopped": Expected(
         "lost_instrument", "invalid", {"lost_instrument"}, "sampler has said nothing for", repeated=True
@@ -78,6 +76,8 @@ LENGTHY = {
     "disk-full-samples": Expected(
         "lost_instrument", "invalid", {"lost_instrument"}, "sampler ended with exit code 74", repeated=True
     ),
+    "hang": Expected("timed_out", verdicts={"timed_out"}, reason="it was ended at its time limit"),
+    "stubborn": Expected("timed_out", verdicts={"timed_out"}, reason="it was ended at its time limit"),
 }
 IN_PASSING = {"no_window", "late_ticks"}
 """Verdicts that may come besides: a run cut short has no window, a busy machine holds readings up."""
@@ -238,4 +238,5 @@ def test_what_is_valid_in_a_bad_night_is_what_an_undisturbed_one_measures(
         joules.append({slots[run]: energy for run, energy in zip(window.run, window.energy_J, strict=True)})
     bad, undisturbed = joules
     assert len(bad) > 10
-    assert bad == pytest.approx({slot: undisturbed[slot] for slot in bad}, rel=1e-9)
+    # The night with a counter tells energy by it, in whole millijoules: half of one off at either end.
+    assert bad == pytest.approx({slot: undisturbed[slot] for slot in bad}, rel=0, abs=1e-3)
