@@ -177,10 +177,9 @@ class _Energetic(_Watched):
             }  # fmt: skip
         if loaded_ns < frozen_ns:
             return ""
-        stands = f"{self._value:.6g} {self.channel.unit} for {self.unchanged_ns / 1e9:.0f} s"
+        stands = f"{self._value:.6g} {self.channel.unit} for more than {frozen_ns / 1e9:g} s"
         return (
-            f"{self.channel.name} has stood at {stands} although {self.load.whose} is at work"
-            f" ({self.load.percent:.0f} % load): is it still being read?"
+            f"{self.channel.name} has stood at {stands} although {self.load.whose} is at work: is it still being read?"
         )
 
 

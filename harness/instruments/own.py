@@ -15,7 +15,7 @@ from typing import Any
 from harness.instruments.instrument import Instrument
 from harness.record import InstrumentFiles
 
-COMMAND = (sys.executable, "-P", "-m", "harness.instruments.sampler")
+COMMAND: tuple[str, ...] = (sys.executable, "-P", "-m", "harness.instruments.sampler")
 """The path of its orders is added. By module and -P: a user's own harness/ folder must not shadow ours."""
 
 

@@ -166,6 +166,7 @@ def test_a_frozen_source_is_told_while_it_lasts_and_warned_of_after(wish, stop, 
     events = list(execute(wish(python(code), fault="frozen"), stop))
     told = [event.what for event in events if isinstance(event, Trouble)]
     assert "gpu0.power_W has stood at" in told[0]
+    assert sorted(set(told)) == sorted(told)  # each once, however long it lasts
     record = events[-1].record
     assert ("completed", "valid", "warning") == (record.status, record.validity, verdicts(record)["frozen"])
     frozen = next(verdict for verdict in record.verdicts if verdict.name == "frozen")
