@@ -1,11 +1,10 @@
-"""What happens to a whole night from outside: a full disk, a folder that goes, orchestrator and keeper both killed."""
+"""What happens to a whole night from outside: its disk is full, its folder goes."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -143,35 +142,3 @@ def test_a_night_whose_folder_was_removed_ends_with_one_error_and_makes_nothing_
     assert "Traceback" not in told
     assert not folder.root.exists()
     assert wait_for(lambda: not place.living())
-
-
-@pytest.mark.parametrize("first", ["keeper", "orchestrator"])
-def test_what_is_left_when_orchestrator_and_keeper_are_both_killed_is_named_by_the_next_session(
-    place: Place, first: str
-) -> None:
-    """Nobody who could end the daemon outlives them; it is found by what it was given, and a person decides."""
-    session = place.rehearse(2, "--fault", "daemon@b01-2", "--fault", "hang@b01-2")
-    folder = place.night
-    [marks] = wait_for(lambda: list(folder.runs.glob("b01-2-*.partial/marks.jsonl")))
-    wait_for(lambda: marks.stat().st_size > 0)
-    [keeper] = [
-        pid
-        for pid, parent, _ in processes()
-        if parent == session.pid and b"harness.keeper" in Path(f"/proc/{pid}/cmdline").read_bytes()
-    ]
-    victims = [keeper, session.pid] if first == "keeper" else [session.pid, keeper]
-    os.kill(session.pid, signal.SIGSTOP)  # so that it does not end itself what its keeper left
-    for pid in victims:
-        os.kill(pid, signal.SIGKILL)
-    session.wait()
-    [daemon] = wait_for(lambda: left if len(left := place.living()) == 1 else None)
-    try:
-        again = place.start("resume", str(folder.root))
-        _, told = again.communicate(timeout=PATIENCE_S)
-        assert 0 == again.returncode, told
-        assert f"1 process of the earlier night {folder.root}" in told
-        assert f"kill {daemon})" in told
-        assert [daemon] == place.living()
-        assert ["b01-1", "b01-2", "b02-1", "b02-2"] == counted(folder)
-    finally:
-        os.kill(daemon, signal.SIGKILL)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -240,3 +242,55 @@ def test_what_is_valid_in_a_bad_night_is_what_an_undisturbed_one_measures(
     assert len(bad) > 10
     # The night with a counter tells energy by it, in whole millijoules: half of one off at either end.
     assert bad == pytest.approx({slot: undisturbed[slot] for slot in bad}, rel=0, abs=1e-3)
+
+
+# --- docs/faults.md ---------------------------------------------------------------------------------------------------
+
+TESTS = Path(__file__).parents[2]
+PAGE = (TESTS.parent / "docs" / "faults.md").read_text("utf-8")
+
+
+def rows() -> Iterator[list[str]]:
+    """The rows of the page's tables, as lists of cells."""
+    for line in PAGE.splitlines():
+        if line.startswith("| ") and not line.startswith("| fault |"):
+            yield [cell.strip() for cell in line.strip("|").split("|")]
+
+
+def told() -> dict[str, list[str]]:
+    """By fault: its name for ``--fault``, what is seen, what is kept."""
+    return {fault: others for fault, *others in rows() if len(others) == 3}
+
+
+def tested() -> dict[str, list[str]]:
+    """By fault: where it is tested, as file::test."""
+    return {fault: re.findall(r"`([^`]+)`", cells[0]) for fault, *cells in rows() if len(cells) == 1}
+
+
+def test_the_page_tells_of_every_fault_where_it_is_tested() -> None:
+    assert list(told()) == list(tested())
+    assert all(tested().values())
+
+
+def test_every_test_that_the_page_names_is_there() -> None:
+    named = [name.split("::") for names in tested().values() for name in names]
+    there = {file: (TESTS / file).read_text("utf-8") for file, _ in named if (TESTS / file).is_file()}
+    assert [] == [f"{file}::{test}" for file, test in named if f"\ndef {test}(" not in there.get(file, "")]
+
+
+def test_the_page_tells_of_every_fault_that_can_be_rehearsed_what_its_test_expects() -> None:
+    page = {cells[0].strip("`"): cells[1] for cells in told().values() if cells[0]}
+    expectations = QUICK | LENGTHY
+    assert set(expectations) == set(page)
+    for name, expected in expectations.items():
+        words = [f"`{expected.status}`"] if expected.status else []
+        words += [expected.reason] if expected.reason else []
+        words += [f"`{verdict}`" for verdict in expected.verdicts - IN_PASSING if verdict != expected.status]
+        assert [] == [word for word in words if word not in page[name]], name
+
+
+def test_the_page_says_of_every_repeated_run_that_it_is() -> None:
+    for name, _, kept in told().values():
+        expected = (QUICK | LENGTHY).get(name.strip("`"))
+        if expected is not None:
+            assert expected.repeated == ("repeated" in kept or "tried again" in kept), name
