@@ -50,6 +50,7 @@ class _Load:
         self._threshold_pct = threshold_pct
         self._t_ns = 0
         self.percent = 0.0
+        """When it was last at work: what stood still is told after the work is over, too."""
         self.loaded_ns = 0
         """In all."""
 
@@ -59,9 +60,11 @@ class _Load:
 
     def take(self, t_ns: int, percent: float) -> None:
         """The load over the time before ``t_ns``, %."""
-        if self._t_ns and percent >= self._threshold_pct:
-            self.loaded_ns += min(t_ns - self._t_ns, LONGEST_STEP_NS)
-        self._t_ns, self.percent = t_ns, percent
+        if percent >= self._threshold_pct:
+            self.percent = percent
+            if self._t_ns:
+                self.loaded_ns += min(t_ns - self._t_ns, LONGEST_STEP_NS)
+        self._t_ns = t_ns
 
 
 class _Watched:

@@ -159,6 +159,15 @@ def test_what_is_noticed_after_a_while_is_told_too(lengthy: Bad, name: str) -> N
     assert_as_expected(lengthy, name, LENGTHY[name])
 
 
+@pytest.mark.slow
+def test_a_value_that_stood_still_is_told_with_the_load_under_which_it_did(lengthy: Bad) -> None:
+    record = lengthy.record(lengthy.faults["frozen"], 1)
+    assert record is not None
+    [frozen] = [verdict for verdict in record["verdicts"] if verdict["name"] == "frozen"]
+    assert "while its device was at work (95 % load)" in frozen["evidence"]
+    assert frozen["figure"] > 3.0
+
+
 def test_every_fault_is_rehearsed() -> None:
     from harness.faults import KINDS
 
