@@ -36,7 +36,7 @@ AFTER_S = 0.05
 """How long after the workload's first mark a process is struck."""
 LONGEST_S = 60.0
 """How long to wait for that mark."""
-SLOW_STOPPED_S, SLOW_RUNNING_S = 0.35, 0.05
+SLOW_STOPPED_S, SLOW_RUNNING_S = 0.15, 0.1
 """A slow sampler is held up for so long, again and again."""
 SAMPLER, KEEPER, SEALER = "harness.instruments.sampler", "harness.keeper", "harness.seal"
 _IN_MID_RUN = ("sampler-killed", "sampler-stopped", "sampler-slow", "keeper-killed", "disk-full-samples")

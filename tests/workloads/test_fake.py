@@ -124,3 +124,75 @@ def test_it_imports_the_standard_library_only() -> None:
     names = {name.name for node in ast.walk(tree) if isinstance(node, ast.Import) for name in node.names}
     names |= {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
     assert names - {"__future__"} <= sys.stdlib_module_names
+
+
+# --- faults -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def struck(tmp_path: Path) -> Fake:
+    """Execute it as the first attempt of slot b02-1; gives the process and its marks, torn ones as text."""
+    path = tmp_path / "b02-1-a1-x.partial" / "marks.jsonl"
+
+    def executed(*options: str, attempt: int = 1) -> tuple[subprocess.CompletedProcess[str], list[Any]]:
+        marks = path.parent.with_name(f"b02-1-a{attempt}-x.partial") / path.name
+        marks.parent.mkdir()
+        done = subprocess.run(
+            [sys.executable, str(FAKE), "--phases", "setup:0.01,train:0.02", "--accuracy", "0.8", *options],
+            env=os.environ | {"NIGHTWATT_MARKS": str(marks)},
+            stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=60,
+        )  # fmt: skip
+        lines = marks.read_text().splitlines() if marks.exists() else []
+        return done, [json.loads(line) if line.endswith("}") else line for line in lines]
+
+    return executed
+
+
+@pytest.mark.parametrize(
+    ("slot", "attempt", "code"),
+    [("b02-1", 1, 3), ("b02-1", 2, 0), ("b02-11", 1, 0), ("b12-1", 1, 0), ("all", 2, 3)],
+)
+def test_a_fault_strikes_the_first_attempt_of_its_slot_or_all(struck: Fake, slot: str, attempt: int, code: int) -> None:
+    assert code == struck("--fault", f"failure@{slot}", attempt=attempt)[0].returncode  # type: ignore[call-arg]
+
+
+def test_a_failure_comes_in_the_middle_of_the_window(struck: Fake) -> None:
+    _, marks = struck("--fault", "failure@b02-1", "--epochs-in", "train")
+    assert ("begin", "train") == (marks[-1]["mark"], marks[-1]["phase"])
+
+
+def test_memory_runs_out_under_a_limit_of_its_own(tmp_path: Path) -> None:
+    with open(tmp_path / "stderr", "wb") as errors:
+        process = subprocess.Popen(
+            [sys.executable, str(FAKE), "--phases", "train:0.01", "--fault", "out-of-memory@all"], stderr=errors
+        )
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    assert 1 == process.returncode
+    assert "MemoryError" == (tmp_path / "stderr").read_text().splitlines()[-1]
+    assert usage.ru_maxrss < 600 * 1024
+
+
+def test_a_flood_is_more_than_any_pipe_holds(struck: Fake) -> None:
+    done, _ = struck("--fault", "flood@b02-1")
+    assert (0, 8 << 20) == (done.returncode, len(done.stdout.replace("\n", "")))
+
+
+def test_a_question_on_the_terminal_finds_nobody(struck: Fake) -> None:
+    done, _ = struck("--fault", "terminal@b02-1")
+    assert 1 == done.returncode
+    assert "EOFError: EOF when reading a line" == done.stderr.splitlines()[-1]
+
+
+def test_half_a_mark_is_a_line_without_its_end(struck: Fake) -> None:
+    done, marks = struck("--fault", "half-mark@b02-1")
+    assert 0 == done.returncode
+    assert isinstance(marks[-1], str)
+    assert all(isinstance(mark, dict) for mark in marks[:-1])
+
+
+def test_lingering_is_a_phase_behind_the_first_one(struck: Fake) -> None:
+    _, marks = struck("--linger", "0.05@b02-1", "--linger", "5@b03-1")
+    ends = {mark["phase"]: mark["t_ns"] for mark in marks if mark["mark"] == "end"}
+    assert ["setup", "linger", "train"] == list(ends)
+    assert [50_000_000, 20_000_000] == [ends["linger"] - ends["setup"], ends["train"] - ends["linger"]]
