@@ -28,6 +28,10 @@ _OUT_OF_MEMORY = re.compile(
     re.IGNORECASE | re.MULTILINE,
 )
 """What PyTorch, TensorFlow, JAX, NumPy, Python and C++ say, each in its own way."""
+_HOST_MEMORY = re.compile(
+    r"^(\w+\.)*_?(Array)?MemoryError\b|can't allocate memory|Cannot allocate memory|std::bad_alloc", re.MULTILINE
+)
+"""What is said of these where it was the machine's memory, or a limit on it, and no card's."""
 
 
 def status_of(ending: Ending, stderr_tail: str) -> tuple[Status, str]:
@@ -104,7 +108,7 @@ def hint(status: Status, ending: Ending, last_words: str, given: Circumstances) 
                 f"workload.timeout_s = {given.timeout_s:g} was over{where}: raise it if the workload is meant to take"
                 " longer, else see in stdout.log and stderr.log where it stood still"
             )
-        case Status.OUT_OF_MEMORY if any(count > 0 for count in ending.oom_kills.values()):
+        case Status.OUT_OF_MEMORY if any(ending.oom_kills.values()) or _HOST_MEMORY.search(last_words):
             return "the machine's memory was full: a smaller batch or data set, or fewer loader processes"
         case Status.OUT_OF_MEMORY:
             return "a smaller batch or model; nvidia-smi shows who else holds the card's memory"
@@ -158,6 +162,11 @@ _ADVICE: tuple[tuple[re.Pattern[str], str], ...] = (
     (
         re.compile(r"^(?:FileNotFoundError|NotADirectoryError|IsADirectoryError): .*", re.MULTILINE),
         "each run works in an empty folder of its own: give the workload absolute paths",
+    ),
+    (
+        re.compile(r"^EOFError: EOF when reading a line", re.MULTILINE),
+        "the workload asks a question, and nobody is there to answer: its standard input is empty; give the answer as an"
+        " option",
     ),
     (
         re.compile(r"Too many open files"),

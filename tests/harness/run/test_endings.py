@@ -88,6 +88,7 @@ def test_nightwatt_s_own_interpreter_is_called_so():
         ("OSError: [Errno 28] No space left on device", "df -h"),
         ("FileNotFoundError: [Errno 2] No such file or directory: 'data/x'", "absolute paths"),
         ("OSError: [Errno 24] Too many open files", "ulimit -n"),
+        ("EOFError: EOF when reading a line", "nobody is there to answer"),
         ("urllib.error.URLError: <urlopen error [Errno -3] Temporary failure in name resolution>", "network"),
     ],
 )
@@ -116,6 +117,12 @@ def test_a_time_limit_is_told_with_the_key_that_holds_it_and_the_phase():
     ("ending", "words", "part"),
     [
         (Ending("exited", exit_code=1), "torch.OutOfMemoryError: CUDA out of memory.", "a smaller batch or model"),
+        (
+            Ending("exited", exit_code=1),
+            "numpy._core._exceptions._ArrayMemoryError: no",
+            "the machine's memory was full",
+        ),
+        (Ending("exited", exit_code=1), "  x = []\nMemoryError", "the machine's memory was full"),
         (Ending("exited", signal=9, oom_kills={"group": 1}), "", "the machine's memory was full"),
         (Ending("exited", signal=9), "", "dmesg"),
         (Ending("exited", exit_code=137), "", "dmesg"),
