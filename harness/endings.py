@@ -165,8 +165,7 @@ _ADVICE: tuple[tuple[re.Pattern[str], str], ...] = (
     ),
     (
         re.compile(r"^EOFError: EOF when reading a line", re.MULTILINE),
-        "the workload asks a question, and nobody is there to answer: its standard input is empty; give the answer as an"
-        " option",
+        "the workload asks a question, and nobody is there to answer (its standard input is empty): give it an option",
     ),
     (
         re.compile(r"Too many open files"),
