@@ -205,6 +205,8 @@ class _Attempt:
             instruments.let_go()
         if self.workload is not None:
             course.ending = self.workload.ending(self.order.grace_s + OVERDUE_S)
+        if course.lost:
+            yield from self._tell_loss()
         seals = bool(instruments) and not (course.interrupted and self.stop.level >= Stop.HIGHEST)
         yield StageStarted(self.run, "settle")
         course.stderr_tail = tail_of(self.partial / STDERR_LOG, lines=10_000, size_B=STDERR_TAIL_B)
@@ -282,11 +284,7 @@ class _Attempt:
         if status.trouble and status.trouble != self.trouble:
             yield Trouble(status.trouble, run=self.run)
         self.trouble = status.trouble
-        if self.course.loss is not None and not self.loss_told:
-            self.loss_told = True
-            what = "is being ended" if self._ends_on_loss else "goes on (night.lost_instrument)"
-            remedy = "nothing to do; the run is marked invalid, and repeated while attempts are left"
-            yield Trouble(f"lost instrument: {self.course.loss.why}; the workload {what}", remedy, self.run)
+        yield from self._tell_loss()
         if self.level and not self.stop_told:
             self.stop_told = True
             yield Trouble(
@@ -296,6 +294,15 @@ class _Attempt:
             )
         phase = current_phase(self.marks_path) if stage == "workload" else self.waits.held_up_by
         yield Tick(self.run, stage, stage_s, phase, status.power_W, status.temperature_C)
+
+    def _tell_loss(self) -> Iterator[Event]:
+        """Say once that an instrument is lost, and what becomes of the workload."""
+        loss = self.course.loss
+        if loss is not None and not self.loss_told:
+            self.loss_told = True
+            what = "the workload is ended" if self._ends_on_loss else "the workload goes on (night.lost_instrument)"
+            remedy = "nothing to do; the run is marked invalid, and repeated while attempts are left"
+            yield Trouble(f"lost instrument: {loss.why}; {what}", remedy, self.run)
 
     def _status(self) -> StatusLine:
         """What the instruments last said."""

@@ -186,8 +186,7 @@ mark(mark="result", accuracy=0.9)
 
 
 @pytest.mark.parametrize("fault", ["negative", "die"])
-def test_a_workload_may_go_on_without_its_instrument_and_keeps_its_results(wish, stop, python, monkeypatch, fault):
-    monkeypatch.setattr("harness.watch.TICK_S", 0.1)
+def test_a_workload_may_go_on_without_its_instrument_and_keeps_its_results(wish, stop, python, fault):
     order = wish(python(FINISHES), fault=fault, on_lost="go_on", window="train")
     *events, last = execute(order, stop)
     record = last.record
@@ -211,10 +210,12 @@ def test_a_workload_that_fails_after_the_loss_keeps_its_own_end(wish, settle, py
 def test_without_its_instrument_no_workload_is_launched(wish, stop, on_lost, waits):
     order = wish(on_lost=on_lost, **waits)
     ready = folder_of(order) / "sampler.json"
-    *_, last = during(order, stop, ready.exists, lambda: signal_sampler(order, signal.SIGKILL))
+    *events, last = during(order, stop, ready.exists, lambda: signal_sampler(order, signal.SIGKILL))
     record = last.record
     assert ("lost_instrument", "invalid", None) == (record.status, record.validity, record.launched_ns)
     assert "sampler ended with exit code -9: no message" == record.reason
+    told = [event.what for event in events if isinstance(event, Trouble)]
+    assert ["lost instrument: sampler ended with exit code -9: no message; the workload is ended"] == told
 
 
 # -- before and after the workload ------------------------------------------------------------------------------------
