@@ -27,7 +27,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from harness.events import Event, NightStarted, RunSettled, RunStarted, StageStarted, Tick, Trouble
-from harness.faults import Fault, Way
+from harness.faults import Fault
 from harness.process_tree import processes
 from harness.record import MARKS_JSONL, PARTIAL, SAMPLES_CSV
 
@@ -101,6 +101,7 @@ class Striking:
         if isinstance(event, NightStarted):
             self._runs = event.folder.absolute() / "runs"
         elif isinstance(event, RunStarted):
+            self._end_thread()
             self._run = event.run
             self._struck = tuple(fault for fault in self._faults if fault.strikes(event.slot, event.attempt))
             for fault in self._struck:
@@ -169,11 +170,6 @@ class Striking:
         while self._limited:
             with contextlib.suppress(ProcessLookupError):
                 limit_files(self._limited.pop(), None)
-
-
-def from_outside(faults: Sequence[Fault]) -> tuple[Fault, ...]:
-    """Those that strike from outside."""
-    return tuple(fault for fault in faults if fault.kind.way is Way.OUTSIDE)
 
 
 def _has_marks(path: Path) -> bool:

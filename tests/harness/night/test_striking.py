@@ -15,7 +15,7 @@ import pytest
 
 from harness.events import BlockSettled, Event, NightStarted, RunSettled, RunStarted, Trouble
 from harness.faults import KINDS, Fault
-from harness.striking import Striking, child, from_outside, pid_of, send
+from harness.striking import Striking, child, pid_of, send
 
 
 @pytest.fixture
@@ -116,9 +116,3 @@ def test_a_second_attempt_is_not_struck(record: Callable[..., Any]) -> None:
     striking.show(settled(record, "b02-1"))
     assert before == resource.getrlimit(resource.RLIMIT_FSIZE)
     assert 2 == len(shown)
-
-
-def test_what_strikes_from_outside_is_neither_the_workload_s_nor_the_sensor_s() -> None:
-    faults = [Fault(name, "b01-1") for name in KINDS]
-    names = [fault.name for fault in from_outside(faults)]
-    assert names == [name for name in KINDS if name.startswith(("sampler-", "keeper-", "disk-"))]
