@@ -6,7 +6,8 @@
     read      rings drained; each second context; each counter_s a counter reading, once a minute at a watched tick
     finish    the counters' ticks watched again, then the rings' last rows
 
-Cards are named gpu0, gpu1 … by NVML's index, and known by their UUID. The home of pynvml.
+Cards are named gpu0, gpu1 … by NVML's index, and known by their UUID. On a board that a card shares with a processor
+the module around it and its memory are read beside it (``harness.sensors.nvml_scopes``). The home of pynvml.
 """
 
 from __future__ import annotations
@@ -19,12 +20,13 @@ from typing import Any
 from harness.errors import SensorMissing
 from harness.record import Channel, Kind, Quality
 from harness.sensors.clock import CLOCK, Clock
-from harness.sensors.nvml_card import Card
+from harness.sensors.nvml_card import Card, Scope
 from harness.sensors.nvml_choice import choose, text
 from harness.sensors.nvml_context import Context, Processes
 from harness.sensors.nvml_counter import Counter
 from harness.sensors.nvml_polled import PERIOD_S, Polled
 from harness.sensors.nvml_ring import Ring
+from harness.sensors.nvml_scopes import MAY_BE_SHARED, counter, module_may_be_shared, on_a_module, parts
 from harness.sensors.nvml_settings import settings
 from harness.sensors.sensor import Reading, Site
 
@@ -66,14 +68,14 @@ def open_sensor(
 
 
 class Gpu:
-    """One card's channels."""
+    """The channels of one card, or of a part of its board."""
 
     def __init__(self, card: Card, clock: Clock, processes: Processes, period_s: float) -> None:
         """Try everything once; raises SensorMissing for a card that tells no power."""
         self.card = card
         self.trace: Ring | Polled = _trace(card, clock)
-        self.counter = _counter(card, clock)
-        self.context = Context(card, clock, processes, period_s)
+        self.counter, self._no_counter = _counter(card, clock)
+        self.context = Context(card, clock, processes, period_s) if card.scope is Scope.GPU else None
         self._clock = clock
         self._heard_ns = clock.now_ns()
         self._barren = 0
@@ -103,7 +105,7 @@ class Gpu:
                 )
                 for name, unit, kind, source, refresh_s in energetic
             ),
-            *self.context.channels,
+            *(self.context.channels if self.context is not None else ()),
         )
 
     def drain(self) -> list[Reading]:
@@ -130,10 +132,11 @@ class Gpu:
             "uuid": self.card.uuid,
             "power_source": trace.source,
             "rows": trace.rows,
-            "settings": settings(self.card),
-            "absent": self.context.absent,
+            "absent": {**self._no_counter, **(self.context.absent if self.context is not None else {})},
             "missed": dict(self.card.missed),
         }
+        if self.context is not None:
+            facts["settings"] = settings(self.card)
         if isinstance(trace, Ring):
             facts["ring"] = {
                 "period_s": trace.period_ns / 1e9,
@@ -166,15 +169,28 @@ class Nvml:
         period_s = settings.get("interval_ms", 1000.0) / 1000
         self._counter_ns = round(settings.get("counter_s", COUNTER_S) * 1e9)
         processes = Processes(site.root)
-        self._gpus = [Gpu(card, clock, processes, max(period_s, LONGEST_PERIOD_S)) for card in cards]
+        context_s = max(period_s, LONGEST_PERIOD_S)
+        self._gpus: list[Gpu] = []
+        self._without: dict[str, dict[str, str]] = {}
+        """By card, the parts of its board that tell no power, and why."""
+        for part in (part for card in cards for part in parts(card)):
+            if part.scope is Scope.MODULE and len(cards) > 1 and module_may_be_shared(part):
+                self._without.setdefault(part.uuid, {})["module"] = MAY_BE_SHARED
+                continue
+            try:
+                self._gpus.append(Gpu(part, clock, processes, context_s))
+            except SensorMissing as error:
+                if part.scope is Scope.GPU:
+                    raise
+                self._without.setdefault(part.uuid, {})[part.scope.name.lower()] = error.args[0]
         polled = any(isinstance(gpu.trace, Polled) for gpu in self._gpus)
         self.period_s = min(period_s, PERIOD_S if polled else LONGEST_PERIOD_S)
-        self._context_ns = round(max(period_s, LONGEST_PERIOD_S) * 1e9)
+        self._context_ns = round(context_s * 1e9)
         self._waiting: list[Reading] = []
         hints = site.hints.get(self.name, {})
         for gpu in self._gpus:
             if gpu.counter is not None:
-                self._waiting += gpu.energy(gpu.counter.learn(hints.get(gpu.card.uuid)))
+                self._waiting += gpu.energy(gpu.counter.learn(hints.get(gpu.card.key)))
             self._waiting += self._drain()  # all of them: learning on many cards takes longer than a ring is deep
         now_ns = clock.now_ns()
         self._context_due_ns, self._counter_due_ns = now_ns, now_ns + self._counter_ns
@@ -196,7 +212,8 @@ class Nvml:
         found, self._waiting = [*self._waiting, *self._drain()], []
         if now_ns >= self._context_due_ns:
             self._context_due_ns = _next(self._context_due_ns, self._context_ns, now_ns)
-            found += [Reading(*item) for gpu in self._gpus for item in gpu.context.read()]
+            contexts = [gpu.context for gpu in self._gpus if gpu.context is not None]
+            found += [Reading(*item) for context in contexts for item in context.read()]
         if now_ns >= self._counter_due_ns:
             self._counter_due_ns = _next(self._counter_due_ns, self._counter_ns, now_ns)
             counters = [gpu.counter for gpu in self._gpus if gpu.counter is not None]
@@ -226,8 +243,8 @@ class Nvml:
         """Driver, and each card: where its power comes from, its ticks, clock steps, what it lacks and what failed."""
         return {
             "driver": self._driver,
-            "devices": [gpu.summary() for gpu in self._gpus],
-            "hint": {gpu.card.uuid: gpu.counter.hint for gpu in self._gpus if gpu.counter is not None},
+            "devices": [self._told_of(gpu) for gpu in self._gpus if gpu.card.scope is Scope.GPU],
+            "hint": {gpu.card.key: gpu.counter.hint for gpu in self._gpus if gpu.counter is not None},
             "missed": sum(sum(gpu.card.missed.values()) for gpu in self._gpus),
         }
 
@@ -235,6 +252,13 @@ class Nvml:
         """Let the driver's library go."""
         with contextlib.suppress(self._nvml.NVMLError):  # a driver that has gone meanwhile
             self._nvml.nvmlShutdown()
+
+    def _told_of(self, card: Gpu) -> dict[str, Any]:
+        """One card, and the parts of its board that are read beside it."""
+        facts, uuid = card.summary(), card.card.uuid
+        facts["absent"] |= self._without.get(uuid, {})
+        beside = [gpu.summary() for gpu in self._gpus if gpu.card.uuid == uuid and gpu is not card]
+        return {**facts, "parts": beside} if beside else facts
 
     def _drain(self) -> list[Reading]:
         return [reading for gpu in self._gpus for reading in gpu.drain()]
@@ -250,10 +274,9 @@ def _next(due_ns: int, period_ns: int, now_ns: int) -> int:
 
 
 def _trace(card: Card, clock: Clock) -> Ring | Polled:
-    try:
-        return Ring(card, clock)
-    except card.nvml.NVMLError:
-        pass  # this card or driver keeps no ring buffer
+    if not on_a_module(card):  # there it is not told whose power the ring buffer holds
+        with contextlib.suppress(card.nvml.NVMLError):  # this card or driver keeps no ring buffer
+            return Ring(card, clock)
     try:
         return Polled(card, clock)
     except card.nvml.NVMLError as error:
@@ -262,13 +285,13 @@ def _trace(card: Card, clock: Clock) -> Ring | Polled:
         ) from error
 
 
-def _counter(card: Card, clock: Clock) -> Counter | None:
-    """The energy counter, None where the card has none (before Volta)."""
+def _counter(card: Card, clock: Clock) -> tuple[Counter | None, dict[str, str]]:
+    """The energy counter; without one, why not."""
     try:
-        card.nvml.nvmlDeviceGetTotalEnergyConsumption(card.handle)
-    except card.nvml.NVMLError:
-        return None
-    return Counter(card, clock)
+        ask, source = counter(card)
+    except (card.nvml.NVMLError, LookupError) as error:
+        return None, {"energy_J": str(error)}
+    return Counter(card, clock, ask, source), {}
 
 
 def _pynvml() -> Any:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from enum import IntEnum
 from typing import Any, TypeVar
 
 Answer = TypeVar("Answer")
@@ -14,15 +15,25 @@ FOR_GOOD = ("NVMLError_GpuIsLost", "NVMLError_GpuNotFound", "NVMLError_ResetRequ
 """What the driver says of a card that will not answer again before a reset or a reboot."""
 
 
+class Scope(IntEnum):
+    """What a field of power or energy is asked of (NVML_POWER_SCOPE_… of nvml.h)."""
+
+    GPU = 0
+    MODULE = 1
+    """A board on which the card shares its supply with a processor and its memory (GH200)."""
+    MEMORY = 2
+
+
 @dataclass
 class Card:
-    """One card; ``nvml`` is the module by which it is asked."""
+    """One card, or a part of its board that is asked through it; ``nvml`` is the module by which it is asked."""
 
     nvml: Any
     handle: Any
     index: int
     name: str
     uuid: str
+    scope: Scope = Scope.GPU
     missed: dict[str, int] = field(default_factory=dict)
     """Readings that could not be had, by what was asked."""
     trouble: str = ""
@@ -33,7 +44,13 @@ class Card:
     @property
     def domain(self) -> str:
         """The name under which its channels stand."""
-        return f"gpu{self.index}"
+        named = {Scope.GPU: "gpu{}", Scope.MODULE: "module-{}", Scope.MEMORY: "gpu{}-memory"}
+        return named[self.scope].format(self.index)
+
+    @property
+    def key(self) -> str:
+        """What nothing else of this machine is called, in every run."""
+        return self.uuid if self.scope is Scope.GPU else f"{self.uuid} {self.domain}"
 
     def ask(self, what: str, call: Callable[[], Answer]) -> Answer | None:
         """The answer, or None where NVML refuses: counted under ``what``."""
@@ -61,6 +78,13 @@ class Card:
         """The field values that this card has among ``numbers``; raises the module's NVMLError where it has no call."""
         found = self.nvml.nvmlDeviceGetFieldValues(self.handle, list(numbers))
         return {item.fieldId: number(item.valueType, item.value) for item in found if item.nvmlReturn == 0}
+
+    def field(self, asked: int) -> int | float:
+        """One field of this card's scope; raises the module's NVMLError where it is not answered."""
+        (item,) = self.nvml.nvmlDeviceGetFieldValues(self.handle, [(asked, int(self.scope)) if self.scope else asked])
+        if item.nvmlReturn != 0:
+            raise self.nvml.NVMLError(item.nvmlReturn)
+        return number(item.valueType, item.value)
 
 
 def number(kind: int, value: Any) -> int | float:

@@ -17,7 +17,7 @@ let go of it in between ticks anew.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from harness.sensors.clock import Clock
@@ -46,11 +46,12 @@ NAME = "energy counter"
 class Counter:
     """One card's energy counter."""
 
-    source = "NVML total energy counter, since the driver was loaded"
-
-    def __init__(self, card: Card, clock: Clock) -> None:
+    def __init__(self, card: Card, clock: Clock, ask: Callable[[], int], source: str) -> None:
+        """``ask``: how it is asked, mJ; may raise the module's NVMLError."""
         self._card = card
         self._clock = clock
+        self._counted_mJ = ask
+        self.source = source
         self._value_mJ: int | None = None
         self._unplaced: list[tuple[int, int, int]] = []
         """Reads that rest on a hint: their begin, their end, and the value, mJ."""
@@ -206,7 +207,7 @@ class Counter:
 
     def _ask(self) -> int | None:
         card = self._card
-        value_mJ: int | None = card.ask(NAME, lambda: int(card.nvml.nvmlDeviceGetTotalEnergyConsumption(card.handle)))
+        value_mJ = card.ask(NAME, self._counted_mJ)
         if value_mJ is not None:
             if self._value_mJ is not None and value_mJ < self._value_mJ:
                 self.went_back += 1

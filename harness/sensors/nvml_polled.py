@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from harness.record import Kind
 from harness.sensors.clock import Clock
-from harness.sensors.nvml_card import Card
+from harness.sensors.nvml_card import Card, Scope
 
 PERIOD_S = 0.1
 """The driver renews these values each 100 ms."""
@@ -20,7 +20,7 @@ NAME = "power"
 
 @dataclass(frozen=True)
 class _Source:
-    """One way to ask for power, mW; the call may raise the module's NVMLError, or KeyError for an absent field."""
+    """One way to ask for power, mW; the call may raise the module's NVMLError."""
 
     source: str
     kind: Kind
@@ -37,7 +37,8 @@ class Polled:
         self._clock = clock
         *others, last = _sources(card)
         self._source = next((item for item in others if _answers(card, item)), last)
-        self._source.call()
+        if not self._source.call() and card.scope is not Scope.GPU:
+            raise card.nvml.NVMLError_NotSupported
         self.source = self._source.source
         self.kind = self._source.kind
         self.refresh_s = self._source.trailing_s or PERIOD_S
@@ -47,36 +48,34 @@ class Polled:
 
     def drain(self) -> list[tuple[int, float]]:
         """One reading: CLOCK_MONOTONIC ns, W."""
-        power_mW = self._card.ask(NAME, self._call)
+        power_mW = self._card.ask(NAME, self._source.call)
         if power_mW is None:
             return []
         self.rows += 1
         return [(self._clock.now_ns() - round(self._source.trailing_s / 2 * 1e9), power_mW / 1000)]
 
-    def _call(self) -> float | None:
-        try:
-            return self._source.call()
-        except KeyError:
-            self._card.miss(NAME, "the field was not answered")
-            return None
-
 
 def _answers(card: Card, source: _Source) -> bool:
+    """Whether it tells a power; of a part, one above 0 W, since some drivers answer so for want of a sensor."""
     try:
-        source.call()
-    except (card.nvml.NVMLError, KeyError):
+        return source.call() > 0 or card.scope is Scope.GPU
+    except card.nvml.NVMLError:
         return False
-    return True
 
 
 def _sources(card: Card) -> tuple[_Source, ...]:
     def of_field(number: int) -> Callable[[], float]:
-        return lambda: card.fields([number])[number]
+        return lambda: card.field(number)
 
-    return (
+    fields = (
         _Source("NVML field 186, instant power, polled", Kind.MEAN, 0.0, of_field(POWER_INSTANT)),
         _Source("NVML field 185, mean of 1 s stamped at its middle, polled", Kind.GAUGE, TRAILING_S,
                 of_field(POWER_AVERAGE)),
+    )  # fmt: skip
+    if card.scope is not Scope.GPU:
+        return tuple(replace(item, source=f"{item.source}, scope {card.scope.name.lower()}") for item in fields)
+    return (
+        *fields,
         _Source("NVML power usage, mean of 1 s stamped at its middle, polled", Kind.GAUGE, TRAILING_S,
                 lambda: card.nvml.nvmlDeviceGetPowerUsage(card.handle)),
     )  # fmt: skip

@@ -76,7 +76,7 @@ class FakeCard:
         self.reset_ns = None
         """From when the counter begins at 0 again."""
         self.fails = {}
-        """What raises, by call or field: an exception."""
+        """What raises, by call or field (a number; with its scope where that is not the card): an exception."""
         self.stamps_made_anew = False
         """Whether the driver makes stamps when asked (by the clock of then), or stores them with the rows."""
         self.pids = []
@@ -113,6 +113,7 @@ class FakeNvml:
 
     NVMLError = NVMLError
     NVMLError_NotFound = NVMLError_NotFound
+    NVMLError_NotSupported = NVMLError_NotSupported
     NVMLError_FunctionNotFound = NVMLError_FunctionNotFound
     NVML_TOTAL_POWER_SAMPLES = 0
     NVML_TEMPERATURE_GPU = 0
@@ -185,15 +186,20 @@ class FakeNvml:
 
     def nvmlDeviceGetFieldValues(self, card, numbers):
         self._may_fail(card, "fields")
-        return [
-            SimpleNamespace(
-                fieldId=number,
-                nvmlReturn=0 if number in self.field_values and number not in card.fails else 3,
-                valueType=3,
-                value=union(self.field_values.get(number, 0)),
-            )
-            for number in numbers
-        ]
+        return [self._field(card, number) for number in numbers]
+
+    def _field(self, card, asked):
+        number, scope = asked if isinstance(asked, tuple) else (asked, 0)
+        key = (number, scope) if scope else number
+        value = self.field_values.get(key)
+        told = value is not None and key not in card.fails
+        return SimpleNamespace(
+            fieldId=number,
+            scopeId=scope,
+            nvmlReturn=0 if told else 3,
+            valueType=3,
+            value=union((value(card) if callable(value) else value) if told else 0),
+        )
 
     def nvmlDeviceGetPowerUsage(self, card):
         self._may_fail(card, "usage")

@@ -374,7 +374,7 @@ def test_what_a_card_does_not_have_is_no_channel(opened, fake):
     latest = {reading.channel: reading.value for reading in run_for(sensor, clock, 2)}
     assert 8 == latest["gpu0.throttle_reasons"]
     assert 1e-6 == pytest.approx(latest["gpu0.throttle_thermal_s"])
-    assert {"power_limit_W", "memory_temperature_C"} == set(sensor.summary()["devices"][0]["absent"])
+    assert {"power_limit_W", "memory_temperature_C", "energy_J"} == set(sensor.summary()["devices"][0]["absent"])
     assert 0 == sensor.summary()["missed"]
 
 
