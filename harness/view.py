@@ -114,7 +114,7 @@ def now_line(view: View) -> str:
 
 
 def result_line(event: RunSettled) -> str:
-    """A settled run in one line: name, energy, duration, and what is wrong with it, or "ok"."""
+    """A settled run in one line: name, energy, duration, and what is wrong with it, or "ok", and what was warned of."""
     record = event.record
     window_s = record.window.duration_s if record.window else None
     parts = [event.run]
@@ -123,7 +123,11 @@ def result_line(event: RunSettled) -> str:
     if window_s is not None:
         parts.append(duration(window_s))
     wrong = complaints(record)
-    parts.append(", ".join(wrong) if wrong else "discarded" if record.validity is Validity.DISCARDED else "ok")
+    if not wrong:
+        warned = [verdict.name.replace("_", " ") for verdict in record.verdicts if verdict.level is Level.WARNING]
+        fine = "discarded" if record.validity is Validity.DISCARDED else "ok"
+        wrong = (fine, f"but warned of {', '.join(dict.fromkeys(warned))}") if warned else (fine,)
+    parts.append(", ".join(wrong))
     if why := reason(record):
         parts.append(printable(f"{why} → {record.hint}" if record.hint else why))
     return "  ".join(parts)

@@ -137,6 +137,17 @@ def test_a_completed_run_without_its_window_is_not_called_ok(tmp_path: Path, rec
     assert {"no window": 1} == view.counts
 
 
+def test_a_run_that_is_compared_although_something_is_doubted_says_so(tmp_path: Path, record: Record) -> None:
+    doubts = tuple(Verdict("frozen", Cause.MEASUREMENT, Level.WARNING, evidence=f"gpu{index}") for index in (0, 1))
+    step = Verdict("clock_step", Cause.MEASUREMENT, Level.INFORMATION)
+    view = View()
+    for verdicts, words in (((*doubts, step), "ok, but warned of frozen"), ((step,), "ok")):
+        event = RunSettled(NAME, tmp_path, record(verdicts=verdicts))
+        assert result_line(event).endswith(f"  {words}")
+        view.take(event)
+    assert {} == view.counts
+
+
 def test_a_failed_run_is_told_by_its_failure_alone(tmp_path: Path, record: Record) -> None:
     verdict = Verdict(
         "no_window", Cause.OUTCOME, Level.WARNING, evidence="phase 'train' is not among the marked phases"
