@@ -46,9 +46,13 @@ class Accounts:
     """The readings of every counter that has a trace beside it, taken in chunk by chunk."""
 
     def __init__(self, channels: Sequence[Channel]) -> None:
-        """``channels``: all of a run; only pairs of one source and one domain are kept."""
+        """``channels``: all of a run; only pairs of one source and one domain are kept.
+
+        A wall meter's total is too coarse for one run: the report compares it, by its own steps.
+        """
         power = {(item.origin, item.domain): item for item in channels if item.tells_power}
         counters = [item for item in channels if item.tells_energy and item.kind is Kind.COUNTER]
+        counters = [item for item in counters if not item.is_coarse_total]
         self._pairs = [(power[key], item) for item in counters if (key := (item.origin, item.domain)) in power]
         self._rows: dict[str, list[tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]]] = {
             item.name: [] for pair in self._pairs for item in pair

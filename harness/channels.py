@@ -80,6 +80,11 @@ class Channel:
         """Whether it is its domain's power over time, or its energy counter."""
         return self.quantity in ("power_W", "energy_J")
 
+    @property
+    def is_coarse_total(self) -> bool:
+        """Whether it is a wall meter's own total: it moves by a watt-hour or once a minute, a check over a night only."""
+        return self.origin == "meter" and self.kind is Kind.COUNTER
+
 
 def channel_from_json(body: Mapping[str, Any]) -> Channel:
     """A channel from its JSON types."""

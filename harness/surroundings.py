@@ -66,7 +66,8 @@ def _counters(ratios: Mapping[str, float], rules: Rules) -> Iterator[Verdict]:
     limit = rules.limit("counter_ratio")
     for name, ratio in ratios.items():
         if abs(ratio - 1) > limit:
-            evidence = f"{name} tells {100 * (ratio - 1):+.2f} % of what the trace beside it tells over the run"
+            off = f"{100 * abs(ratio - 1):.2f} % {'more' if ratio > 1 else 'less'}"
+            evidence = f"{name} tells {off} than the trace beside it over the run"
             yield rules.verdict("counter_ratio", ratio - 1, limit, evidence)
 
 
@@ -74,7 +75,7 @@ def _impossible(record: RunRecord, present: Mapping[str, Any], rules: Rules) -> 
     """A mean power over the window that the device cannot draw: joules, watts or seconds of the wrong unit."""
     assert record.window is not None
     for channel in record.channels:
-        tally = present.get(channel.name)
+        tally = None if channel.is_coarse_total else present.get(channel.name)
         mean_W = None if tally is None else _mean_W(channel, tally, record.window.duration_s)
         if mean_W is None:
             continue

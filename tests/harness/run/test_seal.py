@@ -145,6 +145,12 @@ def test_counter_and_trace_of_two_sources_are_no_pair(sealed, tmp_path):
     assert {} == sealed(readings(100.0, 103.0))[0]["counter_ratios"]
 
 
+def test_a_wall_meter_s_total_is_too_coarse_for_one_run(tmp_path):
+    (tmp_path / "sampler.json").write_text(json.dumps(announced("meter/gpu0.power_W", "meter/gpu0.energy_J")))
+    (tmp_path / "samples.csv").write_text(readings(100.0, 0.0).replace("gpu0.", "meter/gpu0."))
+    assert {} == seal(tmp_path)["counter_ratios"]
+
+
 @pytest.mark.parametrize("report", [None, "{", '{"channels": [3]}'])
 def test_without_a_report_nothing_is_compared(sealed, tmp_path, report):
     if report is not None:

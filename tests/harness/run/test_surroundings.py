@@ -102,6 +102,12 @@ def test_a_counter_that_tells_another_energy_than_its_trace_is_told(ratio):
     assert {"counter_ratio": ("warning", pytest.approx(ratio - 1))} == verdicts
 
 
+@pytest.mark.parametrize(("ratio", "words"), [(0.98, "2.00 % less than"), (1.02, "2.00 % more than")])
+def test_by_how_much_a_counter_differs_is_said_in_words(ratio, words):
+    (verdict,) = verdicts_on([TRACE], [GOOD], ratios={"gpu0.energy_J": ratio})
+    assert words in verdict.evidence
+
+
 # -- powers that no device draws --------------------------------------------------------------------------------------
 
 
@@ -128,6 +134,13 @@ def test_without_a_limit_the_class_of_device_decides():
 def test_a_counter_s_mean_power_is_looked_at_too(joules, spoilt):
     verdicts = found([COUNTER], [{**GOOD, "window_first": 5.0, "window_last": 5.0 + joules}])
     assert ({"impossible_power": ("invalid", joules / 60)} if spoilt else {}) == verdicts
+
+
+def test_a_wall_meter_s_total_that_moves_once_a_minute_is_no_power():
+    """33 Wh in one step, as of a minute at 2 kW, in a window of 5 s."""
+    total = Channel("meter/wall.energy_J", "J", Kind.COUNTER, "wall", Quality.MEASURED, "meter", 1.0, origin="meter")
+    window = replace(RECORD, window=Phase("train", 20 * S, 25 * S))
+    assert {} == found([total], [{**GOOD, "window_first": 0.0, "window_last": 120_000.0}], window)
 
 
 def test_the_evidence_of_an_impossible_power_asks_for_its_unit():
