@@ -103,7 +103,7 @@ class Gatekeeper:
         refused = [account for account in self._accounts if account.outcome == "refused"]
         reasons = [
             f"gate {account.gate.name}: {account.wait().evidence}, for {account.closed_s:.0f} s"
-            f" (its budget is {account.gate.budget_s:g} s)"
+            f" (its budget is {round(account.gate.budget_s, 2):g} s)"
             for account in refused
         ]
         return "; ".join(reasons), "; ".join(dict.fromkeys(account.gate.remedy for account in refused))
