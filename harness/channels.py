@@ -82,7 +82,7 @@ class Channel:
 
     @property
     def is_coarse_total(self) -> bool:
-        """Whether it is a wall meter's own total: it moves by a watt-hour or once a minute, a check over a night only."""
+        """Whether it is a wall meter's own total, which moves by a watt-hour or once a minute: a check over a night."""
         return self.origin == "meter" and self.kind is Kind.COUNTER
 
 
