@@ -39,6 +39,8 @@ class Method:
     alpha: float
     cohorts: int = 1
     """How many states of machine, software and workload the runs are of."""
+    ordered: bool = True
+    """Whether the order of the runs is known."""
 
     @property
     def level(self) -> float:
@@ -245,7 +247,9 @@ def _classic(pair: Sides, method: Method) -> Test:
 
 
 def _without_blocks(pair: Sides, method: Method) -> Test:
-    test = by_order.ratio_with_order(*pair.values, *pair.orders, method.level)
+    test = Test(by_order.ORDER_TERM, None, None, ())
+    if method.ordered:
+        test = by_order.ratio_with_order(*pair.values, *pair.orders, method.level)
     if test.p is not None:
         return test
     plain = unpaired.ratio(*pair.values, method.level)
@@ -274,7 +278,7 @@ def _beside(pair: Sides, primary: str, unit: str, method: Method) -> list[Test]:
             paired_difference(*pair.pairs, unit, level),
             ranks.wilcoxon(*pair.pairs),
         ]
-    else:
+    elif method.ordered:
         tests.append(by_order.ratio_with_order(left, right, *pair.orders, level))
     tests += [
         unpaired.ratio(left, right, level),

@@ -65,7 +65,8 @@ def _columns(rows: Iterable[Mapping[str, Any]], order: Iterable[str]) -> list[st
 
 
 def _row(order: int, name: str, record: RunRecord, first_ns: int) -> dict[str, Any]:
-    started_s = (record.started_realtime_ns - first_ns) / 1e9
+    # An imported run may have no time stamp; 0 is no moment of any night.
+    started_s = (record.started_realtime_ns - first_ns) / 1e9 if record.started_realtime_ns else np.nan
     launched = record.launched_ns
     return {
         "run": name,

@@ -59,11 +59,11 @@ def illustrations(night: Night, study: Study, rows: pd.DataFrame) -> list[Illust
         _ratios(study),
         _distribution(study, shown, of_response),
         _accuracy(night, study, shown, of_response),
-        _power(night, study, rows, given),
+        _power(night, study, rows, given) if night.imported.get("sampled", True) else None,
         _pairs(night, study, shown, of_response),
         _decomposition(study),
         _epochs(night, rows, given),
-        _drift(study, shown, given),
+        _drift(study, shown, given) if night.ordered else None,
         _agreement(study, given),
     )
     return [item for item in found if item is not None]

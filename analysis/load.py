@@ -111,6 +111,17 @@ class Night:
         return bool(self.plan.get("rehearsal")) or any(record.rehearsal for record in self.records.values())
 
     @property
+    def imported(self) -> Mapping[str, Any]:
+        """Of a night made of others' files: format, files, order, sampled, unknown, notes; empty of our own."""
+        found = self.plan.get("imported")
+        return found if isinstance(found, dict) else {}
+
+    @property
+    def ordered(self) -> bool:
+        """Whether the order of the runs is known."""
+        return self.imported.get("order") != "unknown"
+
+    @property
     def runs(self) -> pd.DataFrame:
         """One row an attempt, in the order in which they started.
 

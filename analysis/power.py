@@ -134,7 +134,8 @@ def plan_from(
     """What ``night`` tells about a night of the same protocol; ``alpha`` left out is the protocol's own."""
     study = examine(night, plan)
     design = study.findings.design
-    method = Method(design["recipe"], night.blocked, design["alpha"] if alpha is None else alpha)
+    chosen = design["alpha"] if alpha is None else alpha
+    method = Method(design["recipe"], night.blocked, chosen, ordered=night.ordered)
     family = [(names[0], names[1]) for names in design["family"]] or contrasts(night.configurations, None)
     alpha_each = method.alpha / max(len(family), 1)
     asked = tuple(sorted(set(effects)))
@@ -181,7 +182,8 @@ def _scatter(pair: Sides, method: Method, order: str) -> Scatter:
         return unpaired_scatter(*pair.values, logs=False)
     if method.blocked:
         return paired_scatter(*pair.pairs)
-    return unpaired_scatter(*pair.values, pair.orders, listed=order == "listed")
+    orders = pair.orders if method.ordered else None
+    return unpaired_scatter(*pair.values, orders, listed=order == "listed")
 
 
 def _count(pair: Sides, *, paired: bool) -> int:

@@ -83,14 +83,16 @@ def examine(night: Night, plan: Analysis | None = None) -> Study:
     baseline = analysis.baseline if analysis.baseline in configurations else None
     family = contrasts(configurations, baseline)
     cohorts = len({record.cohort for record in night.records.values()})
-    method = Method(analysis.recipe, night.blocked, analysis.alpha, max(cohorts, 1))
+    method = Method(analysis.recipe, night.blocked, analysis.alpha, max(cohorts, 1), night.ordered)
     assessment = assess(night, response, analysis.outliers, family)
     runs = _with_parts(assessment.runs, found, response)
     kept, eligible = runs[runs.state == "headline"], runs[runs.eligible]
     attempted = runs[runs.rule != "discarded"]
     compared = compare(kept, eligible, family, method, response=response.name, unit=response.unit, attempted=attempted)
     described = groups(runs, configurations, unit=response.unit, level=method.level, metrics=_numeric(runs, found))
-    slopes = drift(eligible, runs, response=response.name, blocked=night.blocked, level=method.level)
+    slopes: list[Test] = []
+    if night.ordered:
+        slopes = drift(eligible, runs, response=response.name, blocked=night.blocked, level=method.level)
     windows = window_rows(frame, night)
     told = sources(windows, choice)
     valid = runs[(runs.validity == "valid") & (runs.status == "completed")]
@@ -262,10 +264,12 @@ def _read_by(measured: Measured, choice: Choice, response: Response) -> list[str
 def _design(
     night: Night, analysis: Analysis, method: Method, family: Sequence[tuple[str, str]], *, changed: bool
 ) -> dict[str, Any]:
+    unpaired = "Welch on logs with run order" if night.ordered else "Welch t on logs"
     primary = {
         "classic": "pooled t",
-        "blocks": "paired t on logs within blocks" if night.blocked else "Welch on logs with run order",
+        "blocks": "paired t on logs within blocks" if night.blocked else unpaired,
     }[method.recipe]
+    imported = {key: night.imported.get(key) for key in ("format", "order")} if night.imported else {}
     return {
         "order": night.plan["order"],
         "seed": night.plan["seed"],
@@ -275,6 +279,7 @@ def _design(
         "slots": sum(1 for slot in night.plan["slots"] if slot["block"] > 0),
         "runs": len(night.records),
         **({"cohorts": method.cohorts} if method.cohorts > 1 else {}),
+        **({"imported": imported} if imported else {}),
         "metric": analysis.metric,
         "window": night.protocol.workload.window or "",
         "baseline": analysis.baseline or "",

@@ -165,9 +165,16 @@ def methods(
         "shuffle": "one random order without blocks",
         "listed": "the listed order, not randomised",
     }
+    imported = design.get("imported")
+    began = (
+        f"Runs of {len(groups)} configurations, recorded elsewhere ({imported.get('format')}), were imported; how "
+        f"their order was drawn is not known; {per} runs of each entered the comparison."
+        if isinstance(imported, Mapping)
+        else f"Each of {len(groups)} configurations was run as a fresh process in "
+        f"{orders.get(str(design['order']), '?')} (seed {design['seed']}); {per} runs of each entered the comparison."
+    )
     parts = [
-        f"Each of {len(groups)} configurations was run as a fresh process in {orders.get(str(design['order']), '?')} "
-        f"(seed {design['seed']}); {per} runs of each entered the comparison.",
+        began,
         f"The response is the {response.phrase}{unit}, {by}; the run is the unit of replication.",
         _inference(method),
     ]
@@ -216,6 +223,11 @@ def _inference(method: Method) -> str:
         return (
             "Configurations were compared by paired t tests on the logarithms within blocks, so that drift common to a "
             f"block cancels; ratios of geometric means are given with {level} % intervals."
+        )
+    if not method.ordered:
+        return (
+            "Configurations were compared by Welch's t test on the logarithms, the order of the runs not being known; "
+            f"ratios of geometric means are given with {level} % intervals."
         )
     return (
         "Configurations were compared on the logarithms by least squares with a linear term for the order of the runs "

@@ -205,7 +205,11 @@ def _by_trace(power: Series, counter: Series | None, begin_ns: int, end_ns: int,
 
 
 def _by_counter(counter: Series | None, begin_ns: int, end_ns: int) -> WindowEnergy:
-    """The counter alone, interpolated linearly at the window's edges; a gap inside it loses nothing."""
+    """The counter alone, interpolated linearly at the window's edges; a gap inside it loses nothing.
+
+    A counter of two readings, at the very edges, tells a total: nothing is interpolated, and each edge is uncertain by
+    one period; by nobody knows how much where the period is not known.
+    """
     if counter is None or len(counter.t_ns) < 2:
         return NOTHING
     steps_J = np.diff(counter.value)
@@ -215,7 +219,10 @@ def _by_counter(counter: Series | None, begin_ns: int, end_ns: int) -> WindowEne
     whole = _stretch(means, begin_ns, end_ns, first_ns=int(counter.t_ns[0]), reach_ns=0)
     if math.isnan(whole.energy_J):
         return NOTHING
-    return _result(whole.energy_J, whole.edges_J, "counter", replace(whole, unseen_ns=0), end_ns - begin_ns)
+    edges_J = whole.edges_J
+    if counter.t_ns.tolist() == [begin_ns, end_ns]:
+        edges_J = (whole.begin_W + whole.end_W) * counter.period_s if counter.period_s > 0 else math.nan
+    return _result(whole.energy_J, edges_J, "counter", replace(whole, unseen_ns=0), end_ns - begin_ns)
 
 
 def _result(energy_J: float, uncertainty_J: float, method: str, seen: _Stretch, length_ns: int) -> WindowEnergy:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import keyword
 import sys
 import time
 from typing import TYPE_CHECKING
@@ -25,6 +26,7 @@ COMMANDS = {
     "status": "Say how a night stands, from another terminal.",
     "report": "Compare the configurations of a night: headline, tables, figures, one page.",
     "power": "Say how many runs a wanted difference needs, by the scatter of a night that is there.",
+    "import": "Make a night of what others measured by hand: EnergiBridge, CodeCarbon, a table.",
     "new": "Write a commented workload or protocol that runs as it stands.",
     "mark": "Leave a mark in a run, from a workload that is a shell script.",
 }
@@ -57,9 +59,14 @@ def application(asked: str | None) -> typer.Typer:
     ) -> None: ...
 
     for name, sentence in COMMANDS.items():
-        function = exits(import_module(f"nightwatt.{name}").command) if name == asked else _unloaded(name)
+        function = exits(import_module(f"nightwatt.{module(name)}").command) if name == asked else _unloaded(name)
         app.command(name, short_help=sentence)(function)
     return app
+
+
+def module(name: str) -> str:
+    """The module of a command; Python keeps the name of one for itself."""
+    return f"{name}_" if keyword.iskeyword(name) else name
 
 
 def main(argv: Sequence[str] | None = None) -> None:

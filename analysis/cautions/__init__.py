@@ -5,7 +5,7 @@ The program looks for these by itself; none of them changes a number.
 
 from __future__ import annotations
 
-from analysis.cautions import comparison, machine, measurement, meters, waits
+from analysis.cautions import comparison, imported, machine, measurement, meters, waits
 from analysis.cautions.evidence import Evidence
 from analysis.findings import Caution
 
@@ -16,6 +16,7 @@ def cautions(seen: Evidence) -> list[Caution]:
     """Every caution that this night deserves: its nature, its measurement, its comparison."""
     parts = (
         comparison.nature,
+        imported.imported,
         comparison.cohorts,
         measurement.damage,
         measurement.energy,

@@ -214,7 +214,7 @@ def order(seen: Evidence) -> Iterator[Caution]:
             "effect, and the order term takes off only what is linear.",
             'Use order = "blocks".',
         )
-    elif not seen.method.blocked and len(seen.groups) > 1:
+    elif not seen.method.blocked and len(seen.groups) > 1 and seen.night.ordered:
         yield Caution(
             "no-blocks",
             "The night has no blocks: drift is noise here, less what a linear term for the order takes off.",

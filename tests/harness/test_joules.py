@@ -262,3 +262,15 @@ def test_energy_outside_what_a_series_covers_is_not_a_number():
     counter = Series([1 * S, 2 * S], [100.0, 120.0], Kind.COUNTER)
     np.testing.assert_array_equal([math.nan, 10.0], energy_until(counter, [0, 3 * S // 2]))
     assert np.all(np.isnan(energy_until(Series([], [], Kind.MEAN), [1, 2])))
+
+
+def test_a_total_at_the_very_edges_is_uncertain_by_its_period_there_or_by_what_nobody_knows():
+    stamps = np.array([0, 10**10])
+    known = Series(stamps, np.array([0.0, 1000.0]), Kind.COUNTER, 0.1)
+    unknown = Series(stamps, np.array([0.0, 1000.0]), Kind.COUNTER)
+    found = window_energy(None, known, 0, 10**10)
+    assert (1000.0, 20.0, 1.0) == (found.energy_J, pytest.approx(found.uncertainty_J), found.coverage)
+    found = window_energy(None, unknown, 0, 10**10)
+    assert (1000.0, True) == (found.energy_J, math.isnan(found.uncertainty_J))
+    inside = window_energy(None, unknown, 10**9, 10**10)
+    assert 900.0 <= inside.uncertainty_J < 2001.0

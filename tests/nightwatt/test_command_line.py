@@ -198,6 +198,41 @@ def documented():
     return re.findall(r"```console\n\$ (nightwatt(?: \w+)? --help)\n(.*?)```", README.read_text("utf-8"), re.DOTALL)
 
 
+def test_a_table_of_runs_is_imported_and_reported(tmp_path):
+    rows = [
+        f"{arm},{energy},10"
+        for arm, energies in (("a", (900, 910, 905)), ("b", (810, 806, 815)))
+        for energy in energies
+    ]
+    (tmp_path / "runs.csv").write_text("\n".join(["arm,energy_J,duration_s", *rows]) + "\n")
+    done = nightwatt(
+        "import", "table", "runs.csv", "--configuration", "arm", "--source", "RAPL by perf", "--set",
+        "analysis.recipe=classic", cwd=tmp_path,
+    )  # fmt: skip
+    assert 0 == done.returncode, done.stderr
+    assert "What these files do not say stays unknown:" in done.stderr
+    reported = nightwatt("report", done.stdout.strip(), cwd=tmp_path)
+    assert (0, "") == (reported.returncode, reported.stderr)
+    assert "0.895 ×" in reported.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("csv", "runs.csv"), ("'csv'", "energibridge:")),
+        (("table", "nothing.csv", "--source", "x"), ("nothing.csv", "cannot be read")),
+        (
+            ("table", "runs.csv", "--source", "x", "--set", "design.blocks=2"),
+            ("design.blocks", "only keys of analysis"),
+        ),
+        (("table", "runs.csv", "--source", "x", "--set", "analysis.recipe=odd"), ("recipe", "classic")),
+    ],
+)
+def test_what_cannot_be_imported_is_refused(tmp_path, arguments, words):
+    (tmp_path / "runs.csv").write_text("configuration,energy_J,duration_s\na,1,1\n")
+    refused(nightwatt("import", *arguments, cwd=tmp_path), 2, "remedy", *words)
+
+
 def test_the_readme_shows_the_help_of_every_command():
     assert {"nightwatt --help", *(f"nightwatt {name} --help" for name in COMMANDS)} == {
         name for name, _ in documented()
