@@ -13,7 +13,7 @@ from harness.record import RunRecord
 def quick_energy_J(
     record: RunRecord, samples: Mapping[str, Any] | None, declared: Sequence[str] = (), prefer: Sequence[str] = ()
 ) -> float | None:
-    """The window's energy: mean power times duration, or the counter's difference where a source has no power.
+    """The window's energy: mean power times duration; the counter's mean power where a source has no other.
 
     Summed over the domains that the analysis would sum (``declared``, else by default), each by the source that it
     would take. None where one of them cannot be told: never a smaller sum.
@@ -33,7 +33,9 @@ def quick_energy_J(
             energies[key] = None if mean_W is None else mean_W * record.window.duration_s
         else:
             first_J, last_J = tally["window_first"], tally["window_last"]
-            energies[key] = None if first_J is None or last_J is None else last_J - first_J
+            between_s = tally["window_between_s"]  # of one reading nothing follows, least of all 0 J
+            told = first_J is not None and last_J is not None and between_s > 0
+            energies[key] = (last_J - first_J) / between_s * record.window.duration_s if told else None
     parts = [energies[source.key] for source in choose(energies, declared, prefer).summed]
-    told = [part for part in parts if part is not None]
-    return math.fsum(told) if told and len(told) == len(parts) else None
+    known = [part for part in parts if part is not None]
+    return math.fsum(known) if known and len(known) == len(parts) else None

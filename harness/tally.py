@@ -40,6 +40,8 @@ class ChannelTally:
     window_maximum: float = float("-inf")
     window_first: float | None = None
     window_last: float | None = None
+    window_first_ns: int = 0
+    window_last_ns: int = 0
     window_gap_s: float = 0.0
     """Longest time between two stamps that reaches into the window."""
     run_n: int = 0
@@ -80,10 +82,12 @@ class ChannelTally:
             self.start = float(before[-1])
         elif self.start is None and len(value):
             self.start = float(value[0])
-        inside = value[(t_ns >= begin_ns) & (t_ns <= end_ns)]
+        within = (t_ns >= begin_ns) & (t_ns <= end_ns)
+        inside = value[within]
         if len(inside):
-            self.window_first = float(inside[0]) if self.window_first is None else self.window_first
-            self.window_last = float(inside[-1])
+            if self.window_first is None:
+                self.window_first, self.window_first_ns = float(inside[0]), int(t_ns[within][0])
+            self.window_last, self.window_last_ns = float(inside[-1]), int(t_ns[within][-1])
             self.window_n += len(inside)
             self.window_total += float(inside.sum())
             self.window_maximum = max(self.window_maximum, float(inside.max()))
@@ -118,6 +122,7 @@ class ChannelTally:
             "window_maximum": self.window_maximum if self.window_n else None,
             "window_first": self.window_first,
             "window_last": self.window_last,
+            "window_between_s": (self.window_last_ns - self.window_first_ns) / 1e9,
             "window_gap_s": self.window_gap_s,
             "window_bits": {str(bit): count for bit, count in self.window_bits.items()},
             "run_mean": self.run_total / self.run_n if self.run_n else None,

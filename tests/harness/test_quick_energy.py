@@ -23,21 +23,24 @@ def record(*channels):
 
 
 def tallies(**figures):
-    """Channel -> its mean, or its first and last reading in the window."""
+    """Channel -> its mean, or its first and last reading in the window, and the seconds between them."""
     mean = {name: figure if isinstance(figure, float) else None for name, figure in figures.items()}
-    ends = {name: figure if isinstance(figure, tuple) else (None, None) for name, figure in figures.items()}
+    ends = {name: figure if isinstance(figure, tuple) else (None, None, 0.0) for name, figure in figures.items()}
     return {
         "channels": {
-            name: {"window_mean": mean[name], "window_first": ends[name][0], "window_last": ends[name][1]}
+            name: {
+                "window_mean": mean[name], "window_first": ends[name][0], "window_last": ends[name][1],
+                "window_between_s": ends[name][2],
+            }
             for name in figures
         }
-    }
+    }  # fmt: skip
 
 
 NVML, RAPL = channel("nvml", "gpu0"), channel("rapl", "package-0", "energy_J")
 OTHER, RATED = channel("energibridge", "gpu0"), channel("constant", "gpu0", quality=Quality.MODELLED)
 SEEN = {
-    **{"gpu0.power_W": 100.0, "package-0.energy_J": (5.0, 205.0)},
+    **{"gpu0.power_W": 100.0, "package-0.energy_J": (5.0, 205.0, 10.0)},
     **{"energibridge/gpu0.power_W": 97.0, "constant/gpu0.power_W": 70.0},
 }
 
@@ -54,6 +57,14 @@ def test_each_domain_counts_once_by_the_source_that_the_analysis_would_take():
 def test_without_one_of_the_domains_there_is_no_smaller_sum(seen):
     assert quick_energy_J(record(NVML, RAPL), tallies(**seen), ("gpu0", "package-0")) is None
     assert quick_energy_J(record(NVML, RAPL), tallies(**seen)) is None
+
+
+def test_a_counter_read_within_the_edges_of_the_window_tells_its_mean_power_over_all_of_it():
+    assert 200.0 == quick_energy_J(record(RAPL), tallies(**{"package-0.energy_J": (5.0, 165.0, 8.0)}))
+
+
+def test_a_counter_that_was_read_once_tells_no_energy_and_not_nought():
+    assert quick_energy_J(record(RAPL), tallies(**{"package-0.energy_J": (5.0, 5.0, 0.0)})) is None
 
 
 def test_what_cannot_be_summed_is_no_number():

@@ -181,6 +181,12 @@ def test_steps_back_of_time_and_value_are_counted(sealed):
     assert (1, 1) == (tally["c.energy_J"]["backwards"], tally["c.energy_J"]["falls"])
 
 
+def test_how_long_the_window_s_readings_are_apart_is_told(sealed):
+    text = "10,c.energy_J,1.0\n30,c.energy_J,3.0\n90,c.energy_J,5.0\n"
+    tally = sealed(text, begin_ns=10, end_ns=50)[0]["channels"]["c.energy_J"]
+    assert (1.0, 3.0, pytest.approx(20e-9)) == (tally["window_first"], tally["window_last"], tally["window_between_s"])
+
+
 def test_chunks_do_not_change_what_is_found(sealed, monkeypatch, tmp_path):
     lines = [f"{n * 1000},{'ab'[n % 2]}.power_W,{(n * 37) % 101}\n" for n in range(2000)]
     text = "".join(["first\n", *lines[:1000], "second\n", *lines[1000:], "third\n", "torn"])
