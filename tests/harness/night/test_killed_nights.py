@@ -7,12 +7,15 @@ campaigns together kill it 200 times; one of ten kills is among the fast tests.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import random
+import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -85,12 +88,10 @@ class Campaign:
         seen: dict[Path, bytes] = {}
         session = self.begin(out)
         while instants is not None and self.kills < KILLS:
-            try:
+            with contextlib.suppress(subprocess.TimeoutExpired):
                 session.wait(instants.uniform(0.02, instants.choice((STARTING_S, self.whole_s))))
-            except subprocess.TimeoutExpired:
-                self.kill(session)
-            else:
                 break
+            self.kill(session)
             night = next(out.glob("[0-9]*"), None)
             if night is None:
                 self.before_the_night += 1
@@ -114,18 +115,18 @@ class Campaign:
         self.kills += 1
         begin_s = time.monotonic()
         while left := processes_that_know(self.root):
-            assert time.monotonic() - begin_s < LEFT_S, f"left after {LEFT_S:g} s: {left}"
+            assert time.monotonic() - begin_s < LEFT_S, f"left after {LEFT_S:g} s: {[*left.values()]}"
             time.sleep(0.01)
         self.longest_left_s = max(self.longest_left_s, time.monotonic() - begin_s)
 
 
-def processes_that_know(root: Path) -> list[str]:
-    """The command lines of the living processes that have this path in their environment."""
-    found = []
+def processes_that_know(root: Path) -> dict[int, str]:
+    """The living processes that have this path in their environment: pid and command line."""
+    found = {}
     for process in Path("/proc").glob("[0-9]*"):
         try:
             if os.fsencode(root) + b"/" in (process / "environ").read_bytes():
-                found.append((process / "cmdline").read_bytes().replace(b"\0", b" ").decode())
+                found[int(process.name)] = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode()
         except OSError:
             continue
     return found
@@ -157,10 +158,19 @@ def assert_journalled_runs_are_there(folder: NightFolder) -> None:
                 assert (folder.runs / body["path"] / RUN_JSON).is_file(), body
 
 
-@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(1, 20))])
-def test_a_night_killed_anywhere_ends_as_an_undisturbed_one(seed: int, tmp_path: Path) -> None:
+@pytest.fixture
+def root(tmp_path: Path) -> Iterator[Path]:
+    """A folder for one campaign; whatever a failed one leaves running is ended."""
     (tmp_path / "arms.toml").write_text(PROTOCOL)
-    campaign = Campaign(tmp_path, seed)
+    yield tmp_path
+    for pid in processes_that_know(tmp_path):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(1, 20))])
+def test_a_night_killed_anywhere_ends_as_an_undisturbed_one(seed: int, root: Path) -> None:
+    campaign = Campaign(root, seed)
     begin_s = time.monotonic()
     undisturbed = campaign.night(None)
     campaign.whole_s = time.monotonic() - begin_s
@@ -180,7 +190,7 @@ def test_a_night_killed_anywhere_ends_as_an_undisturbed_one(seed: int, tmp_path:
         found = headline(folder)
         worst = max(worst, *(abs(a / b - 1) for a, b in zip(found, expected, strict=True)))
         assert worst <= RELATIVE
-    assert [] == processes_that_know(tmp_path)
+    assert {} == processes_that_know(root)
     print(
         f"campaign {seed}: {campaign.kills} kills of {campaign.nights - 1} nights, {campaign.cut_short} in mid-run,"
         f" {campaign.before_the_night} before there was a folder, {campaign.settled_at_kills} settled runs seen;"
