@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import textwrap
 from collections.abc import Iterator, Sequence
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -60,10 +61,10 @@ def command(
         _print_json(file, found, refusal, conditions, tried)
     else:
         width = min(shutil.get_terminal_size().columns, WIDEST)
+        others = ["", *_not_asked(width)] if file is None else []
         machine = _conditions(conditions, width)
-        print(
-            "\n".join([*_listing(asked, found, width), "", *machine, "", *_verdict(file, asked, found, refusal, width)])
-        )
+        verdict = _verdict(file, asked, found, refusal, width)
+        print("\n".join([*_listing(asked, found, width), *others, "", *machine, "", *verdict]))
         if tried is not None:
             from nightwatt.trial import lines
 
@@ -113,6 +114,16 @@ def _listing(asked: Protocol, found: Probe, width: int) -> Iterator[str]:
                 yield from _wrapped(f"remedy: {missing[name].remedy}", width)
     if not names:
         yield "This protocol names no sensors."
+
+
+def _not_asked(width: int) -> Iterator[str]:
+    """The sources that need a setting, and so a protocol: how to ask for each."""
+    installed = "" if find_spec("codecarbon") else ' (here first: pip install "nightwatt[codecarbon]")'
+    text = "Asked only where a protocol sets them; nightwatt check PROTOCOL then says what they tell:"
+    yield from textwrap.wrap(text, width)
+    yield from _entry("codecarbon", f'[instruments.codecarbon] country = "NLD"{installed}', width)
+    yield from _entry("meter", '[sensors.meter] kind = "shelly", url = "http://ADDRESS": a wall meter', width)
+    yield from _entry("constant", "[sensors.constant] power_W = 70: a rated power, modelled", width)
 
 
 def _told(energetic: Sequence[Channel]) -> str:

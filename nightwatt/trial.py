@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 if TYPE_CHECKING:
-    from analysis.trial import Tried
+    from analysis.trial import Trial, Tried
     from harness.events import Event
     from harness.probe import Probe
     from harness.protocol import Protocol
@@ -50,9 +50,8 @@ def lines(tried: Tried, width: int) -> Iterator[str]:
         how = "" if told[2] == "measured" else ", MODELLED, not measured"
         yield f"{told[0]} by {told[1]}{how}: a new value each {_time(refresh_s)}"
         for item in rows:
-            share = f" ({100 * item.noise_W / item.power_W:.1f} %)" if item.power_W > 0 else ""
             yield (
-                f"  {WORDS[item.stage]:<11} {_figure(item.power_W, 'W'):>8}, noise {_figure(item.noise_W, 'W')}{share},"
+                f"  {WORDS[item.stage]:<11} {_figure(item.power_W, 'W'):>8}, noise {_noise(item)},"
                 f" edges {_percent(item.uncertainty)}, 1 % from {_time(item.shortest_s)} on"
             )
     yield ""
@@ -112,8 +111,17 @@ def _figure(value: float, unit: str) -> str:
     return "?" if math.isnan(value) else f"{value:.3g} {unit}" if 1e-3 < abs(value) < 100 else f"{value:.0f} {unit}"
 
 
+def _noise(item: Trial) -> str:
+    if math.isnan(item.noise_W):
+        return "unknown: too few values"
+    share = f" ({100 * item.noise_W / item.power_W:.1f} %)" if item.power_W > 0 else ""
+    return f"{_figure(item.noise_W, 'W')}{share}"
+
+
 def _percent(share: float) -> str:
-    return "?" if math.isnan(share) else f"{100 * share:.2g} %"
+    if math.isnan(share):
+        return "?"
+    return f"{100 * share:.0f} %" if share >= 0.1 else f"{100 * share:.2g} %"
 
 
 def _time(seconds: float) -> str:

@@ -1,6 +1,7 @@
 """nightwatt check: what there is, what is absent and why, and whether a protocol could run."""
 
 import json
+import re
 
 import pytest
 
@@ -167,6 +168,22 @@ def test_as_json_it_says_the_same_to_a_program(machine, protocol, capsys, asked)
     assert [] == body["energy_domains"]
 
 
+@pytest.mark.parametrize("installed", [True, False])
+def test_without_a_protocol_it_says_how_to_ask_for_what_needs_a_setting(
+    machine, protocol, monkeypatch, capsys, installed
+):
+    monkeypatch.setattr(check, "find_spec", lambda name: (name == "codecarbon" and installed) or None)
+    machine(CARD)
+    check.command()
+    text = " ".join(capsys.readouterr().out.split())
+    assert 'codecarbon [instruments.codecarbon] country = "NLD"' in text
+    assert ('pip install "nightwatt[codecarbon]"' not in text) is installed
+    assert "[sensors.meter] kind" in text
+    assert "[sensors.constant] power_W" in text
+    check.command(protocol())
+    assert "[instruments.codecarbon]" not in capsys.readouterr().out
+
+
 def test_this_machine_is_listed_whatever_it_has(capsys):
     assert ExitCode.DONE == check.command(as_json=True)
     body = json.loads(capsys.readouterr().out)
@@ -231,3 +248,6 @@ def test_measure_says_in_words_from_which_length_on_a_window_is_worth_measuring(
     assert "CPU loaded" in text
     assert "No window can be proposed: nothing here measures energy." in text
     assert "The sampler itself:" in text
+    assert "gpu0 by constant, MODELLED, not measured" in text
+    assert "noise unknown: too few values" in text
+    assert not re.search(r"nan %|e\+", text)
