@@ -129,6 +129,7 @@ def lengthy(tmp_path_factory: pytest.TempPathFactory) -> Bad:
 
 
 def assert_as_expected(night: Bad, name: str, expected: Expected) -> None:
+    assert 1 == night.code, night.told
     slot = night.faults[name]
     record, again = night.record(slot, 1), night.record(slot, 2)
     assert f"{slot}-a1-" in night.told.split(f"rehearsed fault {name}:")[0].splitlines()[-1]
