@@ -251,6 +251,18 @@ class Caution:
 
 
 @dataclass(frozen=True)
+class NightRatio:
+    """One comparison in one of several nights that were joined."""
+
+    night: str
+    host: str
+    """The machine's anonymous id; empty where it is not told."""
+    configuration: str
+    baseline: str
+    ratio: Estimate
+
+
+@dataclass(frozen=True)
 class Findings:
     """The answer of one night."""
 
@@ -281,6 +293,8 @@ class Findings:
     agreements: tuple[Agreement, ...] = ()
     carbon: Carbon | None = None
     """None: the protocol asks for no CO2."""
+    nights: tuple[NightRatio, ...] = ()
+    """Of nights that were joined; the nights' interaction with each comparison stands in ``omnibus``."""
     outlier_rule: Mapping[str, Any] = field(default_factory=dict)
     """threshold, ddof, largest z possible at this n, how often clean data are flagged, whether it could fire."""
     headline_all: str = ""

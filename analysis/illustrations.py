@@ -63,7 +63,7 @@ def illustrations(night: Night, study: Study, rows: pd.DataFrame) -> list[Illust
         _pairs(night, study, shown, of_response),
         _decomposition(study),
         _epochs(night, rows, given),
-        _drift(study, shown, given) if night.ordered else None,
+        _drift(study, shown, given) if night.ordered and not night.joined else None,
         _agreement(study, given),
     )
     return [item for item in found if item is not None]

@@ -117,6 +117,15 @@ class Night:
         return found if isinstance(found, dict) else {}
 
     @property
+    def joined(self) -> tuple[Mapping[str, Any], ...]:
+        """Of several nights as one (``analysis.joined``): night, first_block, blocks, host of each; else empty."""
+        return tuple(self.plan.get("joined") or ())
+
+    def folder_of(self, run: str) -> Path:
+        """The folder of a run."""
+        return self._paths[run]
+
+    @property
     def ordered(self) -> bool:
         """Whether the order of the runs is known."""
         return self.imported.get("order") != "unknown"

@@ -62,6 +62,8 @@ def assess(
     """Mark the runs of ``night`` for the comparison of ``response`` over ``contrasts`` (configuration, baseline)."""
     runs = night.runs
     runs["value"] = runs.run.map(response.values).astype(float)
+    if night.joined:  # a run is wild among those of its own night
+        runs["night"] = [record.night for record in night.records.values()]
     standing = [_standing(row, response.why.get(row["run"], "")) for row in _rows(runs)]
     runs["rule"] = [rule for rule, _ in standing]
     reasons = {run: reason for run, (_, reason) in zip(runs.run, standing, strict=True)}
@@ -125,7 +127,7 @@ def _scores(eligible: pd.DataFrame, ddof: int, *, blocked: bool) -> dict[str, pd
     scale = np.log(values) if values.min() > 0 else values
     left = pd.Series(residuals(scale, eligible.configuration.tolist(), block), index=eligible.index)
     alone = ~eligible.duplicated("block", keep=False) if blocked else pd.Series(False, index=eligible.index)
-    for _, rows in eligible.groupby("configuration", sort=False):
+    for _, rows in eligible.groupby(_own(eligible), sort=False):
         mine = rows.value.to_numpy(dtype=float)
         beside = rows.index[~alone[rows.index]]  # a run alone in its block leaves no residual
         for name, index, found in (
@@ -136,6 +138,11 @@ def _scores(eligible: pd.DataFrame, ddof: int, *, blocked: bool) -> dict[str, pd
             if found is not None:
                 scores[name][index] = found
     return scores
+
+
+def _own(runs: pd.DataFrame) -> list[str]:
+    """What tells apart the runs among which a run may be wild."""
+    return ["configuration", "night"] if "night" in runs else ["configuration"]
 
 
 def _flags(runs: pd.DataFrame, outliers: Outliers) -> dict[str, pd.Series[bool]]:
@@ -214,8 +221,9 @@ def _exclusion(row: Row, rule: str, reason: str, unit: str, *, in_headline: bool
 
 def _about(runs: pd.DataFrame, outliers: Outliers, response: Response) -> dict[str, Any]:
     """What the declared rule is, and what it can and cannot do at this n."""
-    sizes = runs[runs.eligible].groupby("configuration", sort=False).size()
-    counts = {str(name): int(size) for name, size in sizes.items()}
+    there = runs[runs.eligible]
+    sizes = there.groupby(_own(there), sort=False).size()
+    counts = {str(name): int(size) for name, size in sizes.groupby(level=0, sort=False).max().items()}
     largest_by = {name: largest_z(n, outliers.ddof) for name, n in counts.items()}
     known = [value for value in largest_by.values() if value is not None]
     z = outliers.threshold if outliers.rule == "z" else Z_BESIDE

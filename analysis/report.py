@@ -27,6 +27,7 @@ from analysis.findings import Findings
 from analysis.findings_file import FILE as FINDINGS
 from analysis.findings_file import findings_bytes
 from analysis.illustrations import STEMS, Illustration, illustrations
+from analysis.joined import join
 from analysis.labels import visible
 from analysis.listings.sections import NAMES, Sections, sections
 from analysis.load import Night, load
@@ -96,7 +97,15 @@ def write_report(folder: Path | str, out: Path | str | None = None) -> ReportPat
     ``folder`` is no night, or where ``out`` cannot be written or holds somebody else's page.
     """
     night = load(folder)
-    target = NightFolder(night.path).report if out is None else Path(out)
+    return _report(night, NightFolder(night.path).report if out is None else Path(out))
+
+
+def write_joined_report(folders: Sequence[Path | str], out: Path | str) -> ReportPaths:
+    """The same of several nights as one; raises NightFolderError, too, where they cannot be joined."""
+    return _report(join(folders), Path(out))
+
+
+def _report(night: Night, target: Path) -> ReportPaths:
     _check_target(target)
     with _told_where(target):
         for name in ("figures", "tables"):
@@ -164,6 +173,7 @@ def _facts(night: Night, study: Study) -> str:
         f"{sum(group.n_headline for group in found.groups)} runs in the headline",
         found.response,
         found.quality,
+        *([f"{len(night.joined)} nights"] if night.joined else []),
         *_cohorts(night),
     ]
     return " · ".join(parts)

@@ -32,6 +32,7 @@ from analysis.energy import Measured, choice_of, measure, of_choice, window_rows
 from analysis.findings import Comparison, Equivalence, Estimate, Findings, Test
 from analysis.groups import groups
 from analysis.load import Night
+from analysis.nights import nights_of
 from analysis.quality import assess
 from analysis.response import DURATION, ENERGY, NET, POWER, Response, find, responses
 from analysis.sources import absolute_class, recorded, sources
@@ -91,12 +92,13 @@ def examine(night: Night, plan: Analysis | None = None) -> Study:
     compared = compare(kept, eligible, family, method, response=response.name, unit=response.unit, attempted=attempted)
     described = groups(runs, configurations, unit=response.unit, level=method.level, metrics=_numeric(runs, found))
     slopes: list[Test] = []
-    if night.ordered:
+    if night.ordered and not night.joined:
         slopes = drift(eligible, runs, response=response.name, blocked=night.blocked, level=method.level)
     windows = window_rows(frame, night)
     told = sources(windows, choice)
     valid = runs[(runs.validity == "valid") & (runs.status == "completed")]
     agreed = agreements(windows, choice, found[ENERGY].values, valid, method.level)
+    by_night = nights_of(night, kept, compared, method)
     evidence = Evidence(
         night,
         measured,
@@ -110,6 +112,7 @@ def examine(night: Night, plan: Analysis | None = None) -> Study:
         method,
         analysis.accuracy,
         agreed.found,
+        by_night.tests,
         changed,
     )
     read_by = _read_by(measured, choice, response)
@@ -139,7 +142,8 @@ def examine(night: Night, plan: Analysis | None = None) -> Study:
         exploratory=tuple(
             _exploratory(night=night, analysis=analysis, runs=runs, found=found, primary=response, method=method)
         ),
-        omnibus=tuple(_omnibus(night, kept, configurations)),
+        omnibus=(*_omnibus(night, kept, configurations), *by_night.tests),
+        nights=by_night.ratios,
         drift=tuple(slopes),
         exclusions=assessment.exclusions,
         cautions=tuple(cautions(evidence)),
@@ -280,6 +284,7 @@ def _design(
         "runs": len(night.records),
         **({"cohorts": method.cohorts} if method.cohorts > 1 else {}),
         **({"imported": imported} if imported else {}),
+        **({"nights": [dict(member) for member in night.joined]} if night.joined else {}),
         "metric": analysis.metric,
         "window": night.protocol.workload.window or "",
         "baseline": analysis.baseline or "",
@@ -302,7 +307,7 @@ def _reproduce(night: Night) -> dict[str, Any]:
     """
     sources = [item for item in night.plan.get("sources") or [] if isinstance(item, dict)]
     return {
-        "command": "nightwatt report NIGHT",
+        "command": "nightwatt report NIGHT… --out FOLDER" if night.joined else "nightwatt report NIGHT",
         "protocol_file": PurePath(str(night.plan.get("protocol_file", ""))).name,
         "protocol_sha256": night.plan.get("protocol_sha256", ""),
         "sources": {str(item.get("copied_as", "")): str(item.get("sha256", "")) for item in sources},

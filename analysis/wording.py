@@ -171,13 +171,18 @@ def methods(
         f"their order was drawn is not known; {per} runs of each entered the comparison."
         if isinstance(imported, Mapping)
         else f"Each of {len(groups)} configurations was run as a fresh process in "
-        f"{orders.get(str(design['order']), '?')} (seed {design['seed']}); {per} runs of each entered the comparison."
+        f"{orders.get(str(design['order']), '?')} ({_seeds(design)}); {per} runs of each entered the comparison."
     )
     parts = [
         began,
         f"The response is the {response.phrase}{unit}, {by}; the run is the unit of replication.",
         _inference(method),
     ]
+    if isinstance(nights := design.get("nights"), Sequence):
+        parts.append(
+            f"The blocks are nested in {len(nights)} nights of one protocol; no pair spans two nights, so that what a "
+            "night shares cancels, and whether the ratios differ between the nights was tested by analysis of variance."
+        )
     if method.cohorts > 1:
         how = "blocks do not span them" if method.recipe == "blocks" and method.blocked else "a factor of the model"
         parts.append(f"The runs are of {method.cohorts} cohorts, between which something changed: {how}.")
@@ -209,6 +214,13 @@ def methods(
         "Feng and Cliff (2004). What the protocol's analysis plan does not name is exploratory."
     )
     return " ".join(parts)
+
+
+def _seeds(design: Mapping[str, object]) -> str:
+    nights = design.get("nights")
+    if not isinstance(nights, Sequence):
+        return f"seed {design['seed']}"
+    return f"seeds {', '.join(str(member['seed']) for member in nights)}"
 
 
 def _inference(method: Method) -> str:

@@ -24,7 +24,7 @@ COMMANDS = {
     "run": "Execute a protocol as a night of real runs.",
     "resume": "Go on with a night that was stopped: exactly what was left.",
     "status": "Say how a night stands, from another terminal.",
-    "report": "Compare the configurations of a night: headline, tables, figures, one page.",
+    "report": "Compare the configurations of a night, or of several: headline, tables, figures, one page.",
     "power": "Say how many runs a wanted difference needs, by the scatter of a night that is there.",
     "import": "Make a night of what others measured by hand: EnergiBridge, CodeCarbon, a table.",
     "new": "Write a commented workload or protocol that runs as it stands.",

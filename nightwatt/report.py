@@ -15,18 +15,25 @@ if TYPE_CHECKING:
 
 
 def command(
-    nights: Annotated[list[Path], typer.Argument(metavar="NIGHT", help="The folder that `nightwatt run` made.")],
+    nights: Annotated[
+        list[Path], typer.Argument(metavar="NIGHT", help="The folder that `nightwatt run` made; several are joined.")
+    ],
     out: Annotated[
-        Path | None, typer.Option("--out", help="Where the report goes; left out: report/ inside the night.")
+        Path | None,
+        typer.Option("--out", help="Where the report goes; left out: report/ inside the night; needed for several."),
     ] = None,
 ) -> int:
-    """Answer the question of a night: headline, figures, tables, one self-contained page."""
+    """Answer the question of a night, or of several: headline, figures, tables, one self-contained page."""
     if len(nights) > 1:
-        raise UsageError(
-            "joining several nights in one report is not available yet",
-            where=" ".join(str(night) for night in nights),
-            remedy="report each night by itself",
-        )
+        from analysis.report import write_joined_report
+
+        if out is None:
+            raise UsageError(
+                "the report of several nights belongs to none of them",
+                where=" ".join(str(night) for night in nights),
+                remedy="give it a folder of its own with --out",
+            )
+        return int(ExitCode.UNFINISHED if _damaged(_said(write_joined_report(nights, out))) else ExitCode.DONE)
     return int(ExitCode.UNFINISHED if _damaged(told(nights[0], out)) else ExitCode.DONE)
 
 
@@ -34,7 +41,10 @@ def told(night: Path, out: Path | None = None) -> ReportPaths:
     """Write a night's report and say its answer: the headline on standard output, damaged runs on standard error."""
     from analysis.report import write_report
 
-    paths = write_report(night, out)
+    return _said(write_report(night, out))
+
+
+def _said(paths: ReportPaths) -> ReportPaths:
     found = paths.findings
     for line in (found.first_line, found.headline, found.headline_all):
         if line:

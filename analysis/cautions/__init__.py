@@ -5,7 +5,7 @@ The program looks for these by itself; none of them changes a number.
 
 from __future__ import annotations
 
-from analysis.cautions import comparison, imported, machine, measurement, meters, waits
+from analysis.cautions import comparison, imported, machine, measurement, meters, nights, waits
 from analysis.cautions.evidence import Evidence
 from analysis.findings import Caution
 
@@ -17,6 +17,7 @@ def cautions(seen: Evidence) -> list[Caution]:
     parts = (
         comparison.nature,
         imported.imported,
+        nights.nights,
         comparison.cohorts,
         measurement.damage,
         measurement.energy,

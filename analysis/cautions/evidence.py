@@ -31,6 +31,8 @@ class Evidence:
     method: Method
     accuracy: str
     agreements: Sequence[Agreement] = ()
+    by_night: Sequence[Test] = ()
+    """Of nights that were joined: their interactions, and the tests over nights."""
     changed: bool = False
     """Whether the analysis plan is another than the protocol's."""
 

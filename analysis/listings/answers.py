@@ -141,6 +141,31 @@ def comparisons(findings: Findings) -> Table:
     return table_of("comparisons", f"Comparisons of {findings.response}", rows, columns, notes)
 
 
+def nights(findings: Findings) -> Table:
+    """One row a (comparison, night): the ratio in each of the nights that were joined."""
+    rows = [
+        {
+            "night": item.night,
+            "machine": item.host,
+            "configuration": item.configuration,
+            "baseline": item.baseline,
+            **spread("ratio", item.ratio),
+            "pairs": item.ratio.n,
+        }
+        for item in findings.nights
+    ]
+    columns = [
+        Column("night", "night"),
+        Column("machine", "machine", missing="the night does not tell it"),
+        Column("configuration", "configuration"),
+        Column("baseline", "baseline"),
+        Column("ratio [interval]", "ratio", "interval", missing=why_not(item.ratio for item in findings.nights)),
+        Column("pairs", "pairs", "count"),
+    ]
+    notes = ["Pairs within the blocks of each night. Whether nights differ is tested among the omnibus tests."]
+    return table_of("nights", "Each night by itself", rows, columns, notes)
+
+
 def exploratory(findings: Findings) -> Table:
     """The comparisons of responses that the protocol's analysis plan does not name."""
     of_energy = next((item.quality for item in findings.sources if item.standing == COMPARED), "measured")

@@ -15,6 +15,7 @@ from analysis.tables import Table
 
 NAMES = (
     *("summary", "comparisons", "effects", "equivalence", "metrics", "exploratory", "drift", "verdicts", "sampler"),
+    "nights",
     "meters",
     *("sources", "recorded", "agreement"),
     *("attempts", "cohorts", "gaps", "gates", "faults"),
@@ -52,6 +53,7 @@ def sections(night: Night, study: Study, rows: pd.DataFrame) -> Sections:
     several = len({(item.domain, item.origin, item.quality) for item in found.recorded}) > 1
     optional = (
         (answers.comparisons, bool(found.comparisons)),
+        (answers.nights, bool(found.nights)),
         (answers.effects, bool(found.comparisons)),
         (answers.equivalence, bool(found.equivalences)),
         (answers.metrics, any(group.metrics for group in found.groups)),

@@ -52,11 +52,27 @@ def test_a_damaged_run_is_told_on_standard_error_and_by_the_exit_code(monkeypatc
     assert "nightwatt: runs/b01-1-a1-a is left out: its run.json is damaged. Nothing was deleted.\n" == err
 
 
-def test_several_nights_are_refused_by_name(capsys, tmp_path):
+def test_the_report_of_several_nights_needs_a_folder_of_its_own(capsys, tmp_path):
     code, out, err = run(capsys, "report", tmp_path, tmp_path)
-    assert ExitCode.USAGE == code
-    assert "" == out
-    assert "not available yet" in err
+    assert (ExitCode.USAGE, "") == (code, out)
+    assert "--out" in err
+
+
+def test_several_nights_are_joined(monkeypatch, capsys, tmp_path):
+    import analysis.report
+
+    asked = []
+
+    def write_joined_report(folders, out):
+        asked.append((folders, out))
+        findings = SimpleNamespace(first_line="", headline="0.9 × less", headline_all="", cautions=())
+        return SimpleNamespace(index=out / "index.html", findings=findings)
+
+    monkeypatch.setattr(analysis.report, "write_joined_report", write_joined_report)
+    code, out, err = run(capsys, "report", tmp_path / "a", tmp_path / "b", "--out", tmp_path / "c")
+    assert (ExitCode.DONE, "") == (code, err)
+    assert ["0.9 × less", str(tmp_path / "c" / "index.html")] == out.splitlines()
+    assert [([tmp_path / "a", tmp_path / "b"], tmp_path / "c")] == asked
 
 
 def test_a_folder_that_is_no_night_is_refused_in_words(capsys, tmp_path):
