@@ -33,7 +33,7 @@ from harness.record import (
     channel_from_json,
     read_json,
 )
-from harness.verdicts import UNMOVED
+from harness.verdicts import UNMOVED, Level
 
 
 @dataclass
@@ -94,6 +94,10 @@ class Course:
         return self.ending is not None and self.ending.why in ("exited", "timed_out")
 
 
+MOST_NAMED = 4
+"""So many missing channels are named in a sentence."""
+
+
 @dataclass(frozen=True)
 class InstrumentReport:
     """What an instrument's own file says."""
@@ -126,6 +130,26 @@ def read_report(folder: Path, name: str = SAMPLER) -> InstrumentReport:
         sensors={**missing, **body.get("sensors", {})},
         unchanged=body.get("unchanged", {}),
     )
+
+
+def not_announced(order: RunOrder, folder: Path) -> str:
+    """Which channels of the night's first run no instrument announces in this one, and why; "" where none is missing.
+
+    The attempt would be invalid: told before its workload is launched, it costs no hours. Also "" where the protocol
+    has made it a milder verdict.
+    """
+    if order.rules.verdict("channel_missing").level is not Level.INVALID:
+        return ""
+    reports = [read_report(folder, name) for name in (SAMPLER, *order.instruments)]
+    there = {channel.name for report in reports for channel in report.channels}
+    gone = [name for name in order.expected_channels if name not in there]
+    if not gone:
+        return ""
+    more = f" and {len(gone) - MOST_NAMED} more" if len(gone) > MOST_NAMED else ""
+    facts = [item for report in reports for item in report.sensors.items()]
+    reasons = [f"{sensor}: {told['missing']}" for sensor, told in facts if "missing" in told]
+    what = f"not there as in the night's first run: {', '.join(gone[:MOST_NAMED])}{more}"
+    return f"{what} ({'; '.join(reasons)})" if reasons else what
 
 
 def record_of(order: RunOrder, course: Course, folder: Path) -> RunRecord:

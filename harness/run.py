@@ -30,12 +30,13 @@ import time
 from collections.abc import Callable, Generator, Iterator
 
 from harness.child import tail_of
-from harness.course import Course, record_of
+from harness.course import Course, not_announced, record_of
 from harness.endings import LAST_LINES
 from harness.errors import NightwattError
 from harness.events import Event, RunSettled, RunStarted, StageStarted, Tick, Trouble
 from harness.gates.opening import needs_words
 from harness.instruments.instrument import StatusLine
+from harness.instruments.sidecar import Loss
 from harness.keeping import Ending, Keeping
 from harness.launch import hook_fault, keep_hook, keep_workload
 from harness.marks import current_phase, find_window, read_marks
@@ -166,6 +167,8 @@ class _Attempt:
         if self.instruments:
             yield from self.watch.until("start", self._all_record, lambda: READY_POLL_S)
             self.recording = True
+            if self.course.cut is None and (why := not_announced(order, self.partial)):
+                self._lose(Loss(why, time.monotonic_ns()))
 
     def _all_record(self) -> bool:
         """Whether the attempt can go on; a gate may need the instruments' first words too.
@@ -259,11 +262,17 @@ class _Attempt:
             if self.hook is not None and (at_once or not self.settling):
                 self.hook.end(at_once)
         if self._watches and self.instruments is not None:
-            loss = self.course.loss = self.instruments.lost()
-            if loss is not None and self._ends_on_loss:
-                self.course.cut = self.course.cut or (Status.LOST_INSTRUMENT, loss.why)
-                if self.workload is not None:
-                    self.workload.end(at_once=False)
+            loss = self.instruments.lost()
+            if loss is not None:
+                self._lose(loss)
+
+    def _lose(self, loss: Loss) -> None:
+        """An instrument does not tell the truth, or not all of it: end the attempt, or let it go on and say so."""
+        self.course.loss = loss
+        if self._ends_on_loss:
+            self.course.cut = self.course.cut or (Status.LOST_INSTRUMENT, loss.why)
+            if self.workload is not None:
+                self.workload.end(at_once=False)
 
     @property
     def _watches(self) -> bool:

@@ -431,8 +431,18 @@ def test_a_discarded_run_is_discarded_whatever_it_did(order, settle, python):
 
 
 def test_a_channel_that_the_first_run_had_and_this_one_has_not_makes_it_invalid(order, settle):
-    record = settle(order(expected_channels=("gpu0.power_W", "dram-0.energy_J"))).record
-    assert ("invalid", {"channel_missing": "invalid"}) == (record.validity, verdicts(record))
+    wish = order(expected_channels=("gpu0.power_W", "dram-0.energy_J"))
+    record = settle(wish).record
+    assert ("lost_instrument", "invalid", None) == (record.status, record.validity, record.launched_ns)
+    assert {"channel_missing", "lost_instrument"} <= set(verdicts(record))
+    assert "not there as in the night's first run: dram-0.energy_J (rapl: no powercap here)" == record.reason
+    assert not (folder_of(wish) / "stdout.log").exists()
+
+
+def test_a_missing_channel_that_the_protocol_takes_lightly_lets_the_workload_run(order, settle):
+    rules = Rules({"channel_missing": VerdictRule(level="warning")})
+    record = settle(order(expected_channels=("gpu0.power_W", "dram-0.energy_J"), rules=rules)).record
+    assert ("completed", "valid", {"channel_missing": "warning"}) == (record.status, record.validity, verdicts(record))
 
 
 def test_without_sensors_no_sampler_is_started(order, settle):
