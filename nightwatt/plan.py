@@ -116,13 +116,19 @@ def _row(slot: Slot) -> tuple[str, str, str, str, str]:
 
 
 def _length(protocol: Protocol, ahead: Forecast, run_s: float | None, now_s: float) -> Iterator[str]:
+    from harness.shift import Clock, Shift
     from harness.view import duration
 
     best = f"every run takes {run_s:g} s" if run_s is not None else "waits only, runs of 0 s; --run-s SECONDS says more"
     worst = f"every run and every wait up to its limit (workload.timeout_s = {protocol.workload.timeout_s:g})"
     repeats = f"repeats are not counted (up to night.attempts = {protocol.night.attempts} a slot)"
+    hours = Shift(protocol.night, Clock())
     yield ""
-    yield f"Finish, started now:  best  {_when(now_s, ahead.best_s)}, in {duration(ahead.best_s)}: {best}"
+    if str(hours):
+        yield f"Hours of a session begun now: {hours}; what does not fit is left for nightwatt resume"
+    now_s = now_s if hours.begin_s is None else hours.begin_s
+    begun = "started now:  " if hours.begin_s is None else "begun then:   "
+    yield f"Finish, {begun}best  {_when(now_s, ahead.best_s)}, in {duration(ahead.best_s)}: {best}"
     yield f"                      worst {_when(now_s, ahead.worst_s)}, in {duration(ahead.worst_s)}: {worst}"
     yield f"                      {repeats}"
     yield (

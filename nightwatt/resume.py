@@ -16,6 +16,7 @@ def command(
     *,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show only troubles and the end.")] = False,
     report: Annotated[bool, typer.Option(help="Build the report when the night is over.")] = True,
+    at_once: Annotated[bool, typer.Option("--now", help="Begin at once, whatever night.starts_at says.")] = False,
     accept_change: Annotated[
         bool,
         typer.Option("--accept-change", help="Go on although protocol, machine, software or workload have changed."),
@@ -26,6 +27,6 @@ def command(
     from nightwatt.watched import watched
 
     def execute(watcher: Watcher) -> Ended:
-        return resume_night(night, watcher, accept_change=accept_change)
+        return resume_night(night, watcher, accept_change=accept_change, at_once=at_once)
 
     return watched(execute, quiet=quiet, report=report)

@@ -23,6 +23,7 @@ from harness.engines.changes import AsItIs, as_it_is_now, conditions
 from harness.engines.observed import with_observations
 from harness.errors import ExitCode, NightwattError
 from harness.events import Event, NightEnded, Trouble
+from harness.folder import OpenNight
 from harness.host import snapshot
 from harness.inhibitor import awake
 from harness.journal import Journal, journal_path
@@ -89,19 +90,27 @@ def begin_night(order: Order, watcher: Watcher) -> Ended:
                 return _session(AsItIs(folders.read(folder.root), host, found), heard, watcher, resumed=False)
 
 
-def resume_night(root: Path, watcher: Watcher, *, accept_change: bool = False) -> Ended:
+def resume_night(root: Path, watcher: Watcher, *, accept_change: bool = False, at_once: bool = False) -> Ended:
     """Execute what is left of the night in ``root``.
 
     Raises NightFolderError for a folder that is not as it should be, and RefusedError where the protocol, the machine,
     its driver, packages or the workload's scripts are no longer those with which the night was left, unless the change
-    is accepted: the runs from then on are a cohort of their own.
+    is accepted: the runs from then on are a cohort of their own. ``at_once``: night.starts_at is passed over.
     """
     folder = NightFolder(root)
     folders.refuse_unless_night(folder)
     with _hearing() as heard, locked(folder.lock, root.name, what="this night"):
         now = as_it_is_now(folders.read(root), accept_change=accept_change)
+        if at_once:
+            now = dataclasses.replace(now, opened=_at_once(now.opened))
         with locked_devices(now.found.devices, root.name):
             return _session(now, heard, watcher, resumed=True)
+
+
+def _at_once(opened: OpenNight) -> OpenNight:
+    """The night for one session that waits for nothing; what is on disk stays as it is."""
+    night = opened.protocol.night.model_copy(update={"starts_at": None})
+    return dataclasses.replace(opened, protocol=opened.protocol.model_copy(update={"night": night}))
 
 
 @contextlib.contextmanager

@@ -78,3 +78,11 @@ def test_from_the_command_line_a_refused_protocol_exits_with_2_and_one_message()
     assert (2, "") == (done.returncode, done.stdout)
     assert 'did you mean "design.blocks"?' in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_the_hours_of_a_night_are_told_and_its_clocks_counted_from_them(planned):
+    text = planned("night.starts_at='22:00 UTC'", "night.ends_at='07:30 UTC'", "night.stop_after_s=3600")
+    (hours,) = [line for line in text.splitlines() if line.startswith("Hours of a session begun now: ")]
+    assert "until " in hours
+    assert "for 1:00:00 h; what does not fit is left for nightwatt resume" in hours
+    assert "Hours" not in planned()

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from harness import folder as folders
-from harness.errors import ExitCode, RunFault
+from harness.errors import ExitCode, NightFolderError, RunFault
 from harness.events import BlockSettled, Event, NightEnded, NightStarted, RunSettled, RunStarted, Trouble
 from harness.night import night
 from harness.record import NightFolder, Phase, Status, Validity, read_json
@@ -399,3 +399,20 @@ def test_gates_that_stay_closed_end_the_night_in_order(begin: Begin, walk: Walk,
     assert isinstance(ended, NightEnded)
     assert (ExitCode.STOPPED, True) == (ended.exit_code, ended.reason.endswith("; the last: gate load: busy; end it"))
     assert 3 == len(runs_of(folder))
+
+
+def test_a_night_whose_folder_has_gone_ends_with_an_error_and_makes_nothing_in_its_place(
+    begin: Begin, script: Any, stop: Stop
+) -> None:
+    folder = begin()
+    away = folder.root.with_name("away")
+    settled = 0
+    with pytest.raises(NightFolderError, match="has gone") as caught:  # noqa: PT012 -- it has to be taken away meanwhile
+        for event in night(folders.read(folder.root), stop, resumed=False, execute=script):
+            if isinstance(event, RunSettled):
+                settled += 1
+                folder.root.rename(away)
+    assert str(folder.root) == caught.value.where
+    assert 1 == settled
+    assert not folder.root.exists()
+    assert 1 == len(list((away / "runs").iterdir()))

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import random
+import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -168,3 +171,148 @@ def test_clocks_and_limits_are_those_of_each_configuration_s_first_run(outcome: 
     progress.settle(outcome("b01-2", settings={"x": 3.0}))
     progress.settle(outcome("b02-1", settings={"x": 2.0}))
     assert ({"x": 1.0}, {"x": 3.0}) == (progress.first_settings("a"), progress.first_settings("b"))
+
+
+# -- how each configuration stands ------------------------------------------------------------------------------------
+
+
+def test_the_standing_of_a_configuration_is_counted_as_it_happens(outcome: Made) -> None:
+    progress = Progress(plan(3), attempts=2)
+    for made in (
+        outcome("b01-1", validity=Validity.INVALID, reason="the clock was set"),
+        outcome("b01-2"),
+        outcome("b01-1", attempt=2),
+        outcome("b02-1", status=Status.FAILED, reason="exit code 1"),
+    ):
+        progress.settle(made)
+    a, b = progress.standing()
+    assert (3, 1, 2, 3) == (a.planned, a.valid, a.settled, a.attempts)
+    assert {"invalid": 1, "failed": 1} == a.rejected
+    assert (1, 1, {}) == (b.valid, b.attempts, b.rejected)
+    assert [("b01-1", 1, "the clock was set"), ("b02-1", 1, "exit code 1")] == [
+        (item.slot, item.attempt, item.reason) for item in progress.rejected()
+    ]
+
+
+def test_a_retired_configuration_stands_with_its_fault_and_nothing_left(outcome: Made) -> None:
+    progress = Progress(plan(3), 2, [outcome(f"b0{block}-1", status=Status.TIMED_OUT) for block in (1, 2)])
+    a, _ = progress.standing()
+    assert ("timed out", 3, 0) == (a.retired, a.settled, a.valid)
+
+
+def test_a_superseded_block_is_taken_back_from_the_standing(outcome: Made) -> None:
+    progress = Progress(plan(2), 2, [outcome("b01-1", validity=Validity.INVALID), outcome("b01-2")])
+    progress.supersede(1)
+    assert [(0, 0, 0, {})] * 2 == [
+        (item.valid, item.settled, item.attempts, item.rejected) for item in progress.standing()
+    ]
+    assert () == progress.rejected()
+
+
+def test_the_standing_is_what_counting_everything_again_would_give(outcome: Made) -> None:
+    draw = random.Random(7)
+    progress = Progress(plan(6), attempts=3)
+    for _ in range(400):
+        slots = progress.open_slots()
+        if not slots or draw.random() < 0.1:
+            progress.supersede(draw.randrange(1, 7))
+            continue
+        slot = draw.choice(slots)
+        changes = draw.choice(
+            [{}, {}, {"validity": Validity.INVALID}, {"status": Status.FAILED}, {"status": Status.INTERRUPTED}]
+        )
+        progress.settle(outcome(slot.key, attempt=progress.next_attempt(slot), **changes))
+        for item in progress.standing():
+            mine = [slot for slot in plan(6).slots if slot.configuration == item.configuration]
+            lasts = [progress.last(slot) for slot in mine]
+            assert item.valid == sum(last is not None and last.good for last in lasts)
+            assert item.settled == sum(progress.settled(slot) for slot in mine)
+            assert item.attempts == sum(
+                outcome.configuration == item.configuration
+                for block in progress.blocks
+                for outcome in progress.counted(block)
+            )
+        assert len(progress.imperfect()) == sum(item.settled - item.valid for item in progress.standing())
+
+
+# -- what stops a night -----------------------------------------------------------------------------------------------
+
+
+def test_failures_in_a_row_are_those_of_configurations_that_had_succeeded(outcome: Made) -> None:
+    progress = Progress(plan(), 2)
+    counts = []
+    for made in (
+        outcome("b01-1", status=Status.FAILED),  # it never succeeded: a property of the configuration
+        outcome("b01-2"),
+        outcome("b02-2", status=Status.FAILED),
+        outcome("b02-1", status=Status.FAILED),  # still never succeeded: neither counted nor the row's end
+        outcome("b03-2", status=Status.KILLED),
+        outcome("b03-1"),
+    ):
+        progress.settle(made)
+        counts.append(progress.failures_in_a_row)
+    assert [0, 0, 1, 1, 2, 0] == counts
+
+
+def test_a_completed_run_that_the_measurement_spoilt_is_no_failure_in_a_row(outcome: Made) -> None:
+    progress = Progress(plan(), 2)
+    progress.settle(outcome("b01-1", status=Status.LOST_INSTRUMENT, validity=Validity.INVALID))
+    assert 1 == progress.failures_in_a_row
+    progress.settle(outcome("b01-2", validity=Validity.INVALID))
+    assert 0 == progress.failures_in_a_row
+
+
+# -- cohorts, forecast, memory ----------------------------------------------------------------------------------------
+
+
+def test_channels_and_temperatures_to_be_like_are_those_of_the_own_cohort(outcome: Made) -> None:
+    def made(slot: str, cohort: int, heat_C: float, channel: str) -> Outcome:
+        start = int(slot[1:3]) * 10 + int(slot[-1])
+        return replace(
+            outcome(slot, cohort=cohort, started_realtime_ns=start, start_temperature_C={"gpu0": heat_C}),
+            channels=(channel,),
+        )
+
+    old = [made(f"b01-{place}", 1, 40.0, "old") for place in (1, 2)]
+    progress = Progress(plan(), 2, old, cohort=2)
+    second, third = plan().slots[2], plan().slots[4]
+    assert ((), None) == (progress.expected_channels, progress.temperature_target_C(second))
+    for place in (1, 2):
+        progress.settle(made(f"b02-{place}", 2, 50.0 + place, "new"))
+    assert ("new",) == progress.expected_channels
+    assert {"gpu0": 51.5} == progress.temperature_target_C(third)
+    assert {"gpu0": 40.0} == Progress(plan(), 2, old, cohort=1).temperature_target_C(third)
+
+
+def test_a_block_spans_cohorts_only_while_it_is_open(outcome: Made) -> None:
+    progress = Progress(plan(), 2, [outcome("b01-1"), outcome("b01-2"), outcome("b02-1")], cohort=2)
+    assert [False, True, False] == [progress.spans_cohorts(block) for block in (1, 2, 3)]
+
+
+def test_the_forecast_is_the_median_of_each_configurations_own_runs(outcome: Made) -> None:
+    progress = Progress(plan(), 2)
+    slots = plan().slots
+    assert (0.0, 240.0) == (progress.forecast_s(slots[:2]), progress.forecast_s(slots[:2], least_s=120.0))
+    for block, length_s in ((1, 10), (2, 100), (3, 20)):
+        progress.settle(outcome(f"b0{block}-1", ended_ns=10**9 * (1 + length_s)))
+    assert 40.0 == progress.forecast_s(slots[:2])  # b has run never: it takes what is usual
+    progress.settle(outcome("b01-2", ended_ns=10**9 * 61))
+    assert 80.0 == progress.forecast_s(slots[:2])
+    assert 20.0 == progress.forecast_s(slots[:1])
+
+
+def test_what_is_remembered_of_a_run_does_not_grow_with_what_it_recorded(outcome: Made) -> None:
+    night = plan(400)
+    progress = Progress(night, 2)
+    for slot in night.slots:
+        progress.settle(
+            replace(
+                outcome(slot.key, start_temperature_C={"gpu0": 40.0}),
+                channels=tuple(f"{slot.key} channel {number}" for number in range(40)),
+            )
+        )
+    kept = [item for block in progress.blocks[1:] for item in progress.counted(block)]
+    assert {((), "", ())} == {(item.channels, item.reason, tuple(item.start_temperature_C)) for item in kept}
+    assert all(item.slot is sys.intern(item.slot) for item in kept)
+    assert 2 == len({id(item.configuration) for item in kept})
+    assert not hasattr(kept[0], "__dict__")

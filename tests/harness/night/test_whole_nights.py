@@ -674,3 +674,41 @@ def test_the_status_of_a_night_is_told_as_json_while_it_runs(run: Start, nightwa
     assert f"running (process {session.process.pid} since" in words.stdout
     session.process.send_signal(signal.SIGTERM)
     session.end()
+
+
+def test_people_are_told_at_the_start_and_at_the_end_and_a_page_says_how_it_stands(run: Start, tmp_path: Path) -> None:
+    session = run(
+        "design.blocks=1",
+        """night.notify=['cat > "told-$NIGHTWATT_EVENT.json"', 'false']""",
+        "night.starts_at='00:00:00'", "night.ends_at='23:59:59'",
+    )  # fmt: skip
+    code, told = session.end()
+    assert 0 == code, told
+    begun, ended = (json.loads((tmp_path / f"told-{event}.json").read_text()) for event in ("start", "end"))
+    assert ("start", 2, 0, "blocks") == (begun["event"], begun["planned"], begun["valid"], begun["order"])
+    assert ("end", 2, 2, 0) == (ended["event"], ended["planned"], ended["valid"], ended["exit_code"])
+    assert "the night is over: 2 of 2 runs are done" in ended["text"]
+    assert "nobody was told (start): 'false' ended with exit code 1" in told
+    assert "2 of 2 valid, 0 left" in session.folder.status_page.read_text()
+    hours = read_json(session.folder.plan)["protocol"]["night"]
+    assert re.fullmatch(r"23:59:59 \S+", hours["ends_at"]), "the zone is recorded"
+
+
+def test_a_night_waits_until_it_may_begin_and_a_signal_ends_the_wait(
+    run: Start, resume: Callable[..., Session], nightwatt: Start
+) -> None:
+    later = time.strftime("%H:%M:00", time.localtime(time.time() + 6 * 3600))
+    session = run("design.blocks=1", f"night.starts_at='{later}'")
+    folder = session.folder
+    wait_for(lambda: any(line["event"] == "WaitStarted" for line in journal(folder)))
+    code, said = nightwatt("status", str(folder.root)).end()
+    assert 0 == code, said
+    assert "waiting until" in wait_for(lambda: folder.status_page.exists() and folder.status_page.read_text())
+    session.process.send_signal(signal.SIGINT)
+    code, told = session.end()
+    assert 130 == code
+    assert "Ctrl-C ends the wait, nothing is lost" in told
+    assert {} == settled(folder)
+    code, told = resume(folder, "--now").end()
+    assert 0 == code, told
+    assert 2 == len(settled(folder))
