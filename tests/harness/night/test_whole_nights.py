@@ -394,11 +394,12 @@ if os.fork() == 0:
     os.setsid()
     if os.fork() == 0:
         os.chdir("/")
-        os.execve("/bin/sh", ["sh", "-c", "sleep 300; :", sys.argv[1]], {"PATH": "/usr/bin:/bin"})
+        environment = os.environ if sys.argv[1].startswith("kept") else {"PATH": "/usr/bin:/bin"}
+        os.execve("/bin/sh", ["sh", "-c", "sleep 300; :", sys.argv[1]], environment)
     os._exit(0)
 time.sleep(300)
 """
-"""A workload whose daemon leaves its parent, its group, its session, and everything in its environment."""
+"""A workload whose daemon leaves its parent, its group, its session, and, unless told otherwise, its environment."""
 
 
 def named(*words: str) -> list[int]:
@@ -415,17 +416,17 @@ def named(*words: str) -> list[int]:
 
 
 @pytest.fixture
-def fleeing(run: Start, tmp_path: Path) -> Iterator[tuple[Session, str]]:
+def fleeing(run: Start, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[tuple[Session, str]]:
     """A night whose workload has let a daemon flee, and the word by which that is known."""
     (tmp_path / "flee.py").write_text(FLEE)
-    token = f"token-{os.getpid()}-{tmp_path.name}"
+    token = f"{getattr(request, 'param', 'cleared')}-{os.getpid()}-{tmp_path.name}"
     command = f'command = ["{{python}}", "flee.py", "{token}", "{{length}}"]\n'
     protocol = re.sub(r"command = .*?\]\n", command, PROTOCOL, flags=re.DOTALL).replace('window = "train"', "")
     session = run("design.blocks=1", "factors.length=[1]", "night.attempts=1", protocol=protocol)
     wait_for(lambda: named("sleep 300", token))
     yield session, token
-    for pid in named(token):
-        os.kill(pid, signal.SIGKILL)
+    for pid in named("sleep 300", token):
+        os.killpg(os.getpgid(pid), signal.SIGKILL)  # with what it has started itself
 
 
 def test_a_killed_keeper_leaves_not_even_a_daemon_that_has_cleared_its_environment(
@@ -450,31 +451,29 @@ def test_a_killed_nightwatt_leaves_not_even_a_daemon_that_has_cleared_its_enviro
     wait_for(lambda: no_process_knows(session.folder))
 
 
-@pytest.mark.slow
+@pytest.mark.parametrize("fleeing", ["kept"], indirect=True)
 def test_what_outlives_a_killed_nightwatt_and_its_killed_keeper_is_named_at_the_next_start(
-    fleeing: tuple[Session, str], resume: Callable[..., Session], tmp_path: Path
+    fleeing: tuple[Session, str], resume: Callable[..., Session]
 ) -> None:
-    """What kept its environment is known again; with its keeper and its nightwatt killed nobody was left to end it."""
-    session, _ = fleeing
-    folder = session.folder
-    stray = subprocess.Popen(
-        ["sleep", "300"],
-        env={"NIGHTWATT_NIGHT": f"{session.process.pid}:1:{folder.root}", "PATH": os.environ["PATH"]},
-        start_new_session=True,
-    )
-    try:
-        session.process.kill()
-        session.process.wait()
-        again = resume(folder)
-        wait_for(lambda: any(line["event"] == "Trouble" and str(stray.pid) in line["what"] for line in journal(folder)))
-        told = next(line for line in journal(folder) if line["event"] == "Trouble" and str(stray.pid) in line["what"])
-        assert f"kill {stray.pid}" in told["remedy"]
-        assert stray.poll() is None
-        again.process.send_signal(signal.SIGTERM)
-        again.end()
-    finally:
-        stray.kill()
-        stray.wait()
+    """With both killed nobody was left to end it; what has kept its environment is known again."""
+    session, token = fleeing
+    (daemon,) = (pid for pid in named("sleep 300", token) if (Path("/proc") / str(pid) / "cwd").readlink() == Path("/"))
+    (keeper,) = named("harness.keeper", str(session.folder.root / "runs"))
+    session.process.send_signal(signal.SIGSTOP)
+    os.kill(keeper, signal.SIGKILL)
+    session.process.kill()
+    session.process.wait()
+    again = resume(session.folder)
+
+    def said() -> list[dict[str, Any]]:
+        return [line for line in journal(session.folder) if line["event"] == "Trouble" and str(daemon) in line["what"]]
+
+    (trouble,) = wait_for(said)
+    assert f"{daemon} sh" in trouble["what"]
+    assert f"kill {daemon}" in trouble["remedy"]
+    assert daemon in named(token)
+    again.process.send_signal(signal.SIGTERM)
+    again.end()
 
 
 @pytest.fixture
