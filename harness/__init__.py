@@ -27,6 +27,10 @@ settle         after the workload has gone: stop the instruments, seal the sampl
 seal           turn the samples' CSV into Parquet, checked row by row
 keeper         the parent of the workload; it ends the whole process tree
 night          one execution of a protocol, and the folder that holds it
+session        what one nightwatt process executes of a night, from its start or resume to its end
+shift          the hours in which a session is at work (starts_at, ends_at, stop_after_s)
+cohort         the runs between two accepted changes of machine, software, workload or protocol; 1: none yet
+leftover       a process of a nightwatt that is no more
 rehearsal      a night of simulated sensors and fake workloads, its times shrunk by one factor
 fault          what goes wrong in a run; a rehearsal can let each happen on purpose (`rehearse --fault`)
 trial          some seconds of idle and of load, to see what the instruments are worth (`check --measure`)
