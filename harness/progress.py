@@ -146,7 +146,8 @@ class Progress:
 
     def use(self, slot: str, attempt: int) -> None:
         """Take note that this attempt's folder name is taken."""
-        self._last_attempt[slot] = max(self._last_attempt[slot], attempt)
+        key = sys.intern(slot)
+        self._last_attempt[key] = max(self._last_attempt[key], attempt)
 
     def settle(self, outcome: Outcome) -> None:
         """Take note of a settled run."""
