@@ -2,7 +2,8 @@
 
 Everything that a session starts inherits one variable that says which nightwatt started it (pid and start time, which
 no later process shares) and for which night. Where that nightwatt is no more, what still has the variable is left over.
-A process that cleared its environment, or belongs to another user, cannot be known again.
+A process that cleared its environment, or belongs to another user, cannot be known again; one that was started with
+another folder of locks (NIGHTWATT_RUNTIME_DIR) is of another world.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.events import Trouble
+from harness.locks import RUNTIME_DIR_VARIABLE
 from harness.process_tree import name_of, processes, started_ticks
 from harness.stop import Stop
 
@@ -92,13 +94,14 @@ def told(found: Sequence[Leftover]) -> list[Trouble]:
 
 def _owner(process: Path) -> tuple[int, int, str] | None:
     """(pid, start time, night) of the nightwatt that started a process; None where none did, or it cannot be told."""
-    marker = f"{NIGHT_VARIABLE}=".encode()
     try:
         environment = (process / "environ").read_bytes().split(b"\0")
     except OSError:  # another user's, or gone meanwhile
         return None
-    value = next((item.removeprefix(marker) for item in environment if item.startswith(marker)), b"")
-    pid, _, rest = value.decode(errors="replace").partition(":")
+    given = dict(item.decode(errors="replace").partition("=")[::2] for item in environment)
+    if given.get(RUNTIME_DIR_VARIABLE) != os.environ.get(RUNTIME_DIR_VARIABLE):
+        return None
+    pid, _, rest = given.get(NIGHT_VARIABLE, "").partition(":")
     ticks, _, night = rest.partition(":")
     return (int(pid), int(ticks), night) if pid.isdecimal() and ticks.isdecimal() else None
 

@@ -65,6 +65,15 @@ def test_a_pid_that_was_given_to_another_process_is_not_taken_for_its_owner(star
     assert 1 == len(of(start(f"{os.getpid()}:{started_ticks(os.getpid()) - 1}:/night")))
 
 
+def test_what_was_started_with_another_folder_of_locks_is_of_another_world(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    process = start("4194303:17:/night")
+    assert 1 == len(of(process))
+    monkeypatch.setenv("NIGHTWATT_RUNTIME_DIR", "/elsewhere")
+    assert [] == of(process)
+
+
 def test_what_a_living_nightwatt_has_started_is_its_own_business(start: Start) -> None:
     assert [] == of(start(f"{os.getpid()}:{started_ticks(os.getpid())}:/night"))
 
