@@ -132,6 +132,13 @@ def test_a_last_line_that_was_cut_is_left_out_and_said(file):
     assert ("x.csv: its last line was cut off and is left out",) == recording.notes
 
 
+def test_a_hole_in_a_recording_is_said(file):
+    lines = bridge(100.0, seconds=20)
+    [whole] = energibridge.read([file("x.csv", *lines)], Naming()).recordings
+    [holed] = energibridge.read([file("x.csv", *lines[:20], *lines[40:])], Naming()).recordings
+    assert ((), ("x.csv: 4.2 s without a reading",)) == (whole.notes, holed.notes)
+
+
 @pytest.mark.parametrize(
     ("pattern", "words"),
     [("(", ["no regular expression"]), ("a.*", ["no group", "(?P<"]), (r"(?P<arm>\d+)", ["'x'", "does not match"])],
