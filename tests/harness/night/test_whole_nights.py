@@ -457,7 +457,13 @@ def test_what_outlives_a_killed_nightwatt_and_its_killed_keeper_is_named_at_the_
 ) -> None:
     """With both killed nobody was left to end it; what has kept its environment is known again."""
     session, token = fleeing
-    (daemon,) = (pid for pid in named("sleep 300", token) if (Path("/proc") / str(pid) / "cwd").readlink() == Path("/"))
+
+    def daemons() -> list[int]:
+        """The daemon alone: what it forks has its command line until it is something else."""
+        found = [pid for pid in named("sleep 300", token) if (Path("/proc") / str(pid) / "cwd").readlink() == Path("/")]
+        return found if len(found) == 1 else []
+
+    (daemon,) = wait_for(daemons)
     (keeper,) = named("harness.keeper", str(session.folder.root / "runs"))
     session.process.send_signal(signal.SIGSTOP)
     os.kill(keeper, signal.SIGKILL)
