@@ -113,10 +113,9 @@ def test_the_classic_scatter_is_that_of_the_values_over_their_means():
 @pytest.mark.parametrize("amount", AMOUNTS)
 def test_nights_of_the_runs_needed_find_the_effect_as_often_as_was_asked(amount):
     draw = np.random.default_rng(4)
-    # The pairs' true scatter: noise, and what the drift between the two places of a block adds.
+    # Of one run of a pair: the noise, and the drift of 0.1 % between the two places of a block.
+    scatter = Scatter(math.sqrt(NOISE**2 + 0.001**2 / 2), 10**6, True)
     for effect in (0.01, 0.02):
-        reference = [paired_scatter(*pairs(draw, 2000)).deviation for _ in range(3)]
-        scatter = Scatter(float(np.mean(reference)), 10**6, True)
         n = needed(scatter, effect, alpha=0.05, power=0.9, level=0.95).runs
         found = np.mean([paired_ratio(*pairs(draw, n, effect), 0.95).p < 0.05 for _ in range(amount)])
         assert within(found, power_at(n, effect, scatter.deviation, scatter, alpha=0.05), amount), (effect, n, found)
