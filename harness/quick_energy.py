@@ -8,6 +8,10 @@ from typing import Any
 
 from harness.domains import choose
 from harness.record import RunRecord
+from harness.verdicts import Level
+
+UNTOLD = ("lost_instrument", "not_covered", "gap", "no_readings", "channel_missing")
+"""Verdicts by which part of the window was not measured: a mean over the rest would stand for it."""
 
 
 def quick_energy_J(
@@ -16,9 +20,10 @@ def quick_energy_J(
     """The window's energy: mean power times duration; the counter's mean power where a source has no other.
 
     Summed over the domains that the analysis would sum (``declared``, else by default), each by the source that it
-    would take. None where one of them cannot be told: never a smaller sum.
+    would take. None where one of them cannot be told, or not over the whole window: never a smaller sum, or a guess.
     """
-    if samples is None or record.window is None:
+    in_part = any(item.name in UNTOLD and item.level is Level.INVALID for item in record.verdicts)
+    if samples is None or record.window is None or in_part:
         return None
     energies: dict[tuple[str, str, str], float | None] = {}
     for channel in sorted(record.channels, key=lambda channel: not channel.tells_power):  # power before counters

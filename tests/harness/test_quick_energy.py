@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from harness.quick_energy import quick_energy_J
 from harness.record import Channel, Kind, Phase, Quality, RunRecord, Status, Validity, channel_name
+from harness.verdicts import UNMOVED, Level
 
 
 def channel(origin, domain, quantity="power_W", quality=Quality.MEASURED):
@@ -65,6 +68,14 @@ def test_a_counter_read_within_the_edges_of_the_window_tells_its_mean_power_over
 
 def test_a_counter_that_was_read_once_tells_no_energy_and_not_nought():
     assert quick_energy_J(record(RAPL), tallies(**{"package-0.energy_J": (5.0, 5.0, 0.0)})) is None
+
+
+@pytest.mark.parametrize("name", ["not_covered", "gap", "lost_instrument"])
+def test_a_window_that_was_measured_in_part_has_no_energy_guessed_from_the_rest(name):
+    seen = tallies(**{"gpu0.power_W": 100.0})
+    assert quick_energy_J(replace(record(NVML), verdicts=(UNMOVED.verdict(name),)), seen) is None
+    milder = UNMOVED.verdict(name, level=Level.WARNING)  # of a channel that carries no energy
+    assert 1000.0 == quick_energy_J(replace(record(NVML), verdicts=(milder,)), seen)
 
 
 def test_what_cannot_be_summed_is_no_number():
