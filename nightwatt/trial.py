@@ -127,7 +127,9 @@ def _percent(share: float) -> str:
 def _time(seconds: float) -> str:
     if math.isnan(seconds):
         return "?"
-    return f"{seconds:.3g} s" if seconds >= 1 else f"{1000 * seconds:.3g} ms"
+    if seconds >= 999.5:
+        return f"{seconds:.0f} s"
+    return f"{seconds:.3g} s" if seconds >= 0.9995 else f"{1000 * seconds:.3g} ms"
 
 
 def _wrapped(text: str, width: int) -> list[str]:

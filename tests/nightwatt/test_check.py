@@ -1,6 +1,7 @@
 """nightwatt check: what there is, what is absent and why, and whether a protocol could run."""
 
 import json
+import math
 import re
 
 import pytest
@@ -10,7 +11,7 @@ from harness.errors import ExitCode
 from harness.host import Gpu
 from harness.probe import Missing, Probe
 from harness.record import Channel, Kind, Quality
-from nightwatt import check
+from nightwatt import check, trial
 
 PROTOCOL = """
 title = "A check"
@@ -239,6 +240,14 @@ def test_measure_really_idles_and_loads_and_says_what_each_source_is_worth(proto
     assert [pytest.approx(idle["constant"]["power_W"] / idle["simulated"]["power_W"])] in (ratios, [1 / ratios[0]])
     assert 0 < found["cost"]["cpu_s"]
     assert {} == found["failed"]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [(math.nan, "?"), (0.02, "20 ms"), (0.99952, "1 s"), (1.0004, "1 s"), (438.2, "438 s"), (1e4, "10000 s")],
+)
+def test_a_time_is_told_without_powers_of_ten(seconds, said):
+    assert said == trial._time(seconds)
 
 
 def test_measure_says_in_words_from_which_length_on_a_window_is_worth_measuring(protocol, capsys):
