@@ -296,9 +296,14 @@ class _Walk:
     def ended(self, slots: int) -> NightEnded:
         """How the session ended, and what to do now."""
         left = len(self.progress.open_slots())
-        done = f"{slots - left} of {slots} runs are done"
+        given_up = len(self.progress.given_up())
+        done = f"{slots - left - given_up} of {slots} runs are done"
+        if given_up:
+            done += f", {given_up} could not be carried out and left no record"
         folder = shlex.quote(str(self.folder.root))
         if not left:
+            if given_up:
+                return NightEnded(ExitCode.UNFINISHED, f"the night is over: {done}", f"nightwatt resume {folder}")
             imperfect = len(self.progress.imperfect())
             if imperfect:
                 return NightEnded(

@@ -239,6 +239,10 @@ class Progress:
         slots = (slot for block in self.blocks for slot in self._of_block[block])
         return [slot for slot in slots if self.settled(slot) and not ((last := self.last(slot)) and last.good)]
 
+    def given_up(self) -> list[Slot]:
+        """The slots whose attempts of this session left no record at all; the next session has them open again."""
+        return [slot for slot in self.imperfect() if self.last(slot) is None and not self.retired(slot.configuration)]
+
     def standing(self) -> tuple[Standing, ...]:
         """How each configuration stands, in the plan's order."""
         return self._tally.standing({item.name: self.retired(item.name) for item in self.plan.configurations})

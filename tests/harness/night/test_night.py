@@ -161,6 +161,23 @@ def test_an_attempt_that_cannot_be_carried_out_is_told_set_aside_and_tried_again
     assert "ended DONE" == in_short(events)[-1]
 
 
+def test_a_slot_that_was_given_up_without_a_record_is_not_called_done_and_a_resume_tries_it_again(
+    begin: Begin, walk: Walk, script: Any
+) -> None:
+    for attempt in ("b01-1-a1", "b01-1-a2"):
+        script.tell(attempt, outcome=RunFault("no disk", where="/there", remedy="make room"))
+    folder = begin(night={"attempts": 2})
+    ended = walk(folder)[-1]
+    assert isinstance(ended, NightEnded)
+    assert ExitCode.UNFINISHED == ended.exit_code
+    assert "5 of 6 runs are done, 1 could not be carried out and left no record" in ended.reason
+    assert f"nightwatt resume {folder.root}" == ended.next_step
+
+    with closing(Stop()) as fresh:
+        again = list(night(folders.read(folder.root), fresh, resumed=True, execute=script))
+    assert "the night is over: 6 of 6 runs are done" == again[-1].reason  # type: ignore[union-attr]
+
+
 def test_a_stop_ends_the_night_and_a_resume_does_exactly_what_was_left(
     begin: Begin, walk: Walk, script: Any, stop: Stop
 ) -> None:
