@@ -293,6 +293,16 @@ class _Walk:
             return True
         return self.progress.failures_in_a_row >= self.protocol.night.stop_after_failures
 
+    def over(self, done: str, folder: str, *, given_up: int) -> NightEnded:
+        """No slot is open any more: whether all are as they should be."""
+        if given_up:
+            return NightEnded(ExitCode.UNFINISHED, f"the night is over: {done}", f"nightwatt resume {folder}")
+        imperfect = len(self.progress.imperfect())
+        if imperfect:
+            done += f", {imperfect} of them failed, invalid or retired"
+        code = ExitCode.UNFINISHED if imperfect else ExitCode.DONE
+        return NightEnded(code, f"the night is over: {done}", f"nightwatt report {folder}")
+
     def ended(self, slots: int) -> NightEnded:
         """How the session ended, and what to do now."""
         left = len(self.progress.open_slots())
@@ -302,16 +312,7 @@ class _Walk:
             done += f", {given_up} could not be carried out and left no record"
         folder = shlex.quote(str(self.folder.root))
         if not left:
-            if given_up:
-                return NightEnded(ExitCode.UNFINISHED, f"the night is over: {done}", f"nightwatt resume {folder}")
-            imperfect = len(self.progress.imperfect())
-            if imperfect:
-                return NightEnded(
-                    ExitCode.UNFINISHED,
-                    f"the night is over: {done}, {imperfect} of them failed, invalid or retired",
-                    f"nightwatt report {folder}",
-                )
-            return NightEnded(ExitCode.DONE, f"the night is over: {done}", f"nightwatt report {folder}")
+            return self.over(done, folder, given_up=given_up)
         if self.stop.level:
             return NightEnded(ExitCode.INTERRUPTED, f"interrupted: {done}", f"nightwatt resume {folder}")
         if why := self.progress.windowless():
