@@ -231,4 +231,4 @@ def _remedy(why: str) -> str:
         return "name the environment variable that holds its password, sensors.meter.password_env (or token_env)"
     if why.startswith(("its answer", "there is no", "HTTP")) or " is " in why:
         return "ask it with curl from here and look at the answer: are sensors.meter.kind, url and the paths right?"
-    return "see that the meter is on, in this network, and at its address (sensors.meter.url, url_env): ask it with curl"
+    return "see that the meter is on, in this network, and at its address (sensors.meter.url or url_env): try curl"
