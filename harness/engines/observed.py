@@ -33,12 +33,13 @@ def with_observations(
     for event in events:
         if isinstance(event, NightEnded):
             yield from _changed(now)
-        yield event
+            journal.line("Ending")  # so that a journal that fails only now is told before the end, which stays last
         if journal.trouble and not complained:
             complained = True
             yield Trouble(
                 f"the journal cannot be written: {journal.trouble}", "make room; the runs do not depend on it"
             )
+        yield event
 
 
 def _changed(now: AsItIs) -> Iterator[Event]:

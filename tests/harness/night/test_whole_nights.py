@@ -195,7 +195,7 @@ def test_a_night_executes_its_plan_and_tells_it_in_order(undisturbed: Finished) 
     expected = ["Session", "NightStarted"]
     for _block in range(3):
         expected += [*["RunStarted", "StageStarted", "StageStarted", "RunSettled"] * 2, "BlockSettled"]
-    assert [*expected, "NightEnded"] == [line["event"] for line in journal(folder)]
+    assert [*expected, "Ending", "NightEnded"] == [line["event"] for line in journal(folder)]
     lines = undisturbed.told.splitlines()
     assert "Which length?: the night begins in" in lines[0]
     assert all("ok" in line for line in lines[1:7])
