@@ -1,12 +1,15 @@
 """Every test sees the same world, wherever the suite was started: by a person, in the background, in a container."""
 
 import importlib.util
+import json
 import os
 import signal
-from collections.abc import Iterator
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -41,3 +44,37 @@ def meter(meters: ModuleType) -> Iterator[Any]:
     made = meters.FakeMeter()
     yield made
     made.close()
+
+
+class Largest(NamedTuple):
+    """What a command printed and how it ended, and the most memory that it held."""
+
+    code: int
+    out: str
+    err: str
+    rss_B: int
+
+
+@pytest.fixture(scope="session")
+def largest() -> Callable[[list[str]], Largest]:
+    """Execute a command and tell the largest resident size of it and its children.
+
+    From a small process in between: the system counts into a child's the size that its parent had when it forked, and
+    the process of a long test session is larger than what is to be measured.
+    """
+
+    def executed(command: list[str]) -> Largest:
+        done = subprocess.run(
+            [sys.executable, "-S", "-c", _LARGEST, *command], capture_output=True, text=True, check=True, timeout=300
+        )
+        return Largest(*json.loads(done.stdout))
+
+    return executed
+
+
+_LARGEST = """
+import json, resource, subprocess, sys
+done = subprocess.run(sys.argv[1:], capture_output=True, text=True)
+size = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+print(json.dumps([done.returncode, done.stdout, done.stderr, size]))
+"""

@@ -262,20 +262,10 @@ def test_a_serving_process_without_orders_does_nothing(tmp_path):
 
 
 @pytest.mark.slow
-def test_three_million_rows_take_bounded_memory(tmp_path):
+def test_three_million_rows_take_bounded_memory(tmp_path, largest):
     with open(tmp_path / "samples.csv", "w") as file:
         for n in range(3_000_000):
             file.write(f"{10**12 + n * 1_000_003},{'abcd'[n % 4]}.power_W,{(n * 7919 % 100_003) / 7!r}\n")
-    # A process of its own in between: ours counts the largest of all children that it ever had, and its own size.
-    told = subprocess.run(
-        [sys.executable, "-P", "-c", LARGEST, str(tmp_path)], capture_output=True, text=True, check=True
-    ).stdout.splitlines()
-    assert 3_000_000 == json.loads(told[0])["rows"]
-    assert int(told[1]) * 1024 < 400 << 20
-
-
-LARGEST = """
-import resource, subprocess, sys
-subprocess.run([sys.executable, "-P", "-m", "harness.seal", sys.argv[1]], check=True)
-print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
-"""
+    told = largest([sys.executable, "-P", "-m", "harness.seal", str(tmp_path)])
+    assert 3_000_000 == json.loads(told.out)["rows"]
+    assert told.rss_B < 400 << 20
