@@ -12,40 +12,36 @@ Another plan may be given: then everything it changes is exploratory, and the fi
 
 from __future__ import annotations
 
-import platform
-from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
-from pathlib import PurePath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import numpy as np
 import pandas as pd
 
 from analysis.agreement import agreements
 from analysis.carbon import carbon
 from analysis.carbon import words as carbon_words
 from analysis.cautions import Evidence, cautions
-from analysis.comparisons import NOBODY, Method, Sides, compare, contrasts, split
+from analysis.comparisons import Method, compare, contrasts
 from analysis.drift import drift
-from analysis.energy import Measured, choice_of, measure, of_choice, window_rows
-from analysis.findings import Comparison, Equivalence, Estimate, Findings, Test
+from analysis.energy import choice_of, measure, of_choice, window_rows
+from analysis.equivalences import equivalences
+from analysis.exploratory import exploratory
+from analysis.facts import design as design_facts
+from analysis.facts import read_by as sources_read
+from analysis.facts import reproduce
+from analysis.findings import Findings, Test
 from analysis.groups import groups
 from analysis.load import Night
 from analysis.nights import nights_of
+from analysis.omnibus import omnibus
 from analysis.quality import assess
 from analysis.response import DURATION, ENERGY, NET, POWER, Response, find, responses
 from analysis.sources import absolute_class, recorded, sources
-from analysis.statistics.equivalence import CANNOT_BE_TOLD, paired_equivalence, unpaired_equivalence
-from analysis.statistics.omnibus import friedman, kruskal, levene, ols_configurations, ols_factors
 from analysis.wording import first_line, headline, headline_all, methods
 from harness.domains import Choice
 
 if TYPE_CHECKING:
     from harness.protocol_model import Analysis
-
-PACKAGES = ("nightwatt", "numpy", "pandas", "pyarrow", "scipy", "statsmodels")
-"""Whose versions can move the last digits of a finding."""
 
 
 @dataclass(frozen=True)
@@ -115,8 +111,8 @@ def examine(night: Night, plan: Analysis | None = None) -> Study:
         by_night.tests,
         changed,
     )
-    read_by = _read_by(measured, choice, response)
-    design = _design(night, analysis, method, family, changed=changed)
+    read_by = sources_read(measured, choice, response)
+    design = design_facts(night, analysis, method, family, changed=changed)
     emitted = carbon(analysis.carbon, runs, configurations, found[ENERGY], method.level)
     said = methods(
         response=response, method=method, analysis=analysis, design=design, sources=read_by, groups=described
@@ -138,11 +134,11 @@ def examine(night: Night, plan: Analysis | None = None) -> Study:
         quality=response.quality,
         groups=tuple(described),
         comparisons=tuple(compared),
-        equivalences=tuple(_equivalences(night, analysis, eligible, found, family)),
+        equivalences=tuple(equivalences(night, analysis, eligible, found, family)),
         exploratory=tuple(
-            _exploratory(night=night, analysis=analysis, runs=runs, found=found, primary=response, method=method)
+            exploratory(night=night, analysis=analysis, runs=runs, found=found, primary=response, method=method)
         ),
-        omnibus=(*_omnibus(night, kept, configurations), *by_night.tests),
+        omnibus=(*omnibus(night, kept, configurations), *by_night.tests),
         nights=by_night.ratios,
         drift=tuple(slopes),
         exclusions=assessment.exclusions,
@@ -154,7 +150,7 @@ def examine(night: Night, plan: Analysis | None = None) -> Study:
         outlier_rule=assessment.rule,
         methods=f"{said} {carbon_words(emitted)}".strip(),
         design=design,
-        reproduce=_reproduce(night),
+        reproduce=reproduce(night),
     )
     return Study(findings, runs, frame, agreed.points, response, choice)
 
@@ -170,155 +166,3 @@ def _with_parts(runs: pd.DataFrame, found: dict[str, Response], response: Respon
 
 def _numeric(runs: pd.DataFrame, found: dict[str, Response]) -> list[str]:
     return [name for name in found if f"metric.{name}" in runs]
-
-
-def _exploratory(
-    *,
-    night: Night,
-    analysis: Analysis,
-    runs: pd.DataFrame,
-    found: dict[str, Response],
-    primary: Response,
-    method: Method,
-) -> list[Comparison]:
-    """What the plan does not name: the other responses of the same runs, each configuration against the baseline."""
-    baseline = analysis.baseline if analysis.baseline in night.configurations else night.configurations[0]
-    family = contrasts(night.configurations, baseline)
-    comparisons: list[Comparison] = []
-    for name in (ENERGY, NET, DURATION, POWER, analysis.accuracy):
-        response = found.get(name)
-        if response is None or not response.is_there or response.name == primary.name:
-            continue
-        with_value = runs.assign(value=runs.run.map(response.values).astype(float))
-        # A run that is wild in energy still has its accuracy.
-        kept = with_value[with_value.eligible if name == analysis.accuracy else with_value.state == "headline"]
-        comparisons += compare(
-            kept.drop(columns=["mean_power_W", "duration_s"]),
-            with_value[with_value.eligible].drop(columns=["mean_power_W", "duration_s"]),
-            family,
-            method,
-            response=response.label,
-            unit=response.unit,
-        )
-    return comparisons
-
-
-def _equivalences(
-    night: Night,
-    analysis: Analysis,
-    eligible: pd.DataFrame,
-    found: dict[str, Response],
-    family: Sequence[tuple[str, str]],
-) -> list[Equivalence]:
-    """The declared equivalence, on raw values of all usable runs: a run that is wild in energy still counts."""
-    aim = analysis.equivalence
-    if aim is None:
-        return []
-    response = find(found, night.runs, aim.metric)
-    of = split(eligible.assign(value=eligible.run.map(response.values).astype(float)))
-    results: list[Equivalence] = []
-    for names in family:
-        pair = Sides(of.get(names[0], NOBODY), of.get(names[1], NOBODY))
-        told = (aim.metric, *names)
-        unit = response.unit
-        if not response.is_there:
-            nothing = Estimate(None, unit, note=f"no run reports {aim.metric}")
-            results.append(Equivalence(*told, aim.margin, nothing, None, 0, CANNOT_BE_TOLD))
-        elif night.blocked:
-            results.append(paired_equivalence(*pair.pairs, aim.margin, alpha=analysis.alpha, names=told, unit=unit))
-        else:
-            results.append(unpaired_equivalence(*pair.values, aim.margin, alpha=analysis.alpha, names=told, unit=unit))
-    return results
-
-
-def _omnibus(night: Night, kept: pd.DataFrame, configurations: Sequence[str]) -> list[Test]:
-    """Whether the configurations differ at all, by which factor, and whether their spreads do."""
-    there = [name for name in configurations if (kept.configuration == name).any()]
-    values = [kept[kept.configuration == name].value.to_numpy(dtype=float) for name in there]
-    if len(there) < 2:
-        return []
-    tests = [levene(values)]
-    if len(configurations) < 3 or len(there) < 3:
-        return tests
-    strata, stratum = (kept.block.tolist(), "block") if night.blocked else (None, "block")
-    if not night.blocked and kept.cohort.nunique() > 1:
-        strata, stratum = kept.cohort.tolist(), "cohort"
-    if kept.value.min() > 0:
-        logs = np.log(kept.value.to_numpy(dtype=float))
-        tests.append(ols_configurations(logs, kept.configuration.tolist(), strata, stratum))
-        factors = {
-            str(name).removeprefix("factor."): kept[name].tolist() for name in kept if str(name).startswith("factor.")
-        }
-        tests += ols_factors(logs, factors, strata, stratum)
-    if night.blocked:
-        table = kept.pivot_table(index="block", columns="configuration", values="value")[there].dropna()
-        tests.append(friedman(table.to_numpy(dtype=float)))
-    else:
-        tests.append(kruskal(values))
-    return tests
-
-
-def _read_by(measured: Measured, choice: Choice, response: Response) -> list[str]:
-    """Where the energy of the compared domains was read."""
-    if response.name not in (ENERGY, NET, POWER):
-        return ["the marks' clock"] if response.name == DURATION else ["the workload"]
-    return list(dict.fromkeys(str(source) for source in of_choice(measured.frame, choice).source))
-
-
-def _design(
-    night: Night, analysis: Analysis, method: Method, family: Sequence[tuple[str, str]], *, changed: bool
-) -> dict[str, Any]:
-    unpaired = "Welch on logs with run order" if night.ordered else "Welch t on logs"
-    primary = {
-        "classic": "pooled t",
-        "blocks": "paired t on logs within blocks" if night.blocked else unpaired,
-    }[method.recipe]
-    imported = {key: night.imported.get(key) for key in ("format", "order")} if night.imported else {}
-    return {
-        "order": night.plan["order"],
-        "seed": night.plan["seed"],
-        "blocks": night.protocol.design.blocks,
-        "configurations": list(night.configurations),
-        "labels": list(night.protocol.design.labels),
-        "slots": sum(1 for slot in night.plan["slots"] if slot["block"] > 0),
-        "runs": len(night.records),
-        **({"cohorts": method.cohorts} if method.cohorts > 1 else {}),
-        **({"imported": imported} if imported else {}),
-        **({"nights": [dict(member) for member in night.joined]} if night.joined else {}),
-        "metric": analysis.metric,
-        "window": night.protocol.workload.window or "",
-        "baseline": analysis.baseline or "",
-        "family": [list(names) for names in family],
-        "correction": "Holm" if len(family) > 1 else "none",
-        "primary": primary,
-        "recipe": method.recipe,
-        "alpha": method.alpha,
-        "level": method.level,
-        "exploratory": changed,
-        "overrides": night.plan.get("overrides") or {},
-    }
-
-
-def _reproduce(night: Night) -> dict[str, Any]:
-    """What it takes to have the same answer again: the versions, one command.
-
-    Files appear by name and hash: the folders of the machine that measured are nobody's business, and a night's own
-    folder may be renamed without changing its report.
-    """
-    sources = [item for item in night.plan.get("sources") or [] if isinstance(item, dict)]
-    return {
-        "command": "nightwatt report NIGHT… --out FOLDER" if night.joined else "nightwatt report NIGHT",
-        "protocol_file": PurePath(str(night.plan.get("protocol_file", ""))).name,
-        "protocol_sha256": night.plan.get("protocol_sha256", ""),
-        "sources": {str(item.get("copied_as", "")): str(item.get("sha256", "")) for item in sources},
-        "made_by": night.plan.get("nightwatt", ""),
-        "python": platform.python_version(),
-        "packages": {name: _version(name) for name in PACKAGES},
-    }
-
-
-def _version(name: str) -> str:
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return "unknown"
