@@ -24,6 +24,7 @@ from harness.hours import TimeOfDay
 from harness.judging_checks import check_judging
 from harness.meter_checks import check_meters
 from harness.protocol_model import Protocol
+from harness.ratio_checks import check_family, check_ratios
 from harness.record import MARKS_VARIABLE
 
 RESERVED = frozenset(
@@ -160,10 +161,14 @@ def _analysis(protocol: Protocol) -> Problems:
     for key, text in (("metric", analysis.metric), ("accuracy", analysis.accuracy)):
         if not text.strip():
             yield Problem(f"analysis.{key}", "must not be empty")
-    if analysis.equivalence is not None and analysis.equivalence.metric in ("", "energy"):
-        remedy = 'name a result of the workload, as in {metric = "accuracy", margin = 0.02}'
+    aim = analysis.equivalence
+    if aim is not None and (aim.metric == "" or (aim.metric == "energy" and aim.scale == "difference")):
+        remedy = (
+            'name a result of the workload, as in {metric = "accuracy", margin = 0.02}; '
+            'for energy declare a fraction, with scale = "ratio"'
+        )
         what = "equivalence is shown for a metric that the workload reports, in its own unit"
-        yield Problem("analysis.equivalence.metric", what, repr(analysis.equivalence.metric), remedy)
+        yield Problem("analysis.equivalence.metric", what, repr(aim.metric), remedy)
 
 
 def _waits(protocol: Protocol) -> Problems:
@@ -302,6 +307,8 @@ _CHECKS: tuple[tuple[frozenset[str], Callable[[Protocol], Problems]], ...] = (
     (frozenset({"factors", "exclude", "analysis", "crossing"}), _names),
     (frozenset({"analysis"}), _analysis),
     (frozenset({"analysis"}), check_carbon),
+    (frozenset({"analysis"}), check_ratios),
+    (frozenset({"analysis"}), check_family),
     (frozenset({"analysis", "sensors", "instruments"}), check_domains),
     (frozenset({"cooldown", "warmup"}), _waits),
     (frozenset({"sensors", "analysis", "cooldown"}), _sensors),

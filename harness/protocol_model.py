@@ -9,22 +9,18 @@ from __future__ import annotations
 import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field
-from pydantic_core import PydanticCustomError
+from pydantic import BeforeValidator, Field
 
-from harness.configurations import Level, level_text
+from harness.configurations import Level
+from harness.protocol_analysis import Analysis as Analysis
+from harness.protocol_analysis import Carbon as Carbon
+from harness.protocol_analysis import EquivalenceAim as EquivalenceAim
+from harness.protocol_analysis import Outliers as Outliers
+from harness.protocol_analysis import Ratio as Ratio
 from harness.protocol_gates import Gates, Judge
 from harness.protocol_section import Command as Command
-from harness.protocol_section import Seconds
+from harness.protocol_section import CountryCode, Seconds, as_array
 from harness.protocol_section import Section as Section
-
-
-def _as_text(value: Any) -> Any:
-    return level_text(value) if isinstance(value, bool | int | float) else value
-
-
-LevelText = Annotated[str, BeforeValidator(_as_text)]
-"""The name of a level: ``1`` may be written for "1"."""
 
 
 def _as_time(value: Any) -> Any:
@@ -161,13 +157,6 @@ class Meter(Section):
     timeout_s: Annotated[float, Field(gt=0, le=10)] = 1.0
 
 
-def _as_array(value: Any) -> Any:
-    """One table for an array of one; a plan.json's list for the tuple that the strict model asks for."""
-    if isinstance(value, dict):
-        return (value,)
-    return tuple(value) if isinstance(value, list) else value
-
-
 class Simulated(Section):
     """A pure function of (plan seed, slot, phase time)."""
 
@@ -194,7 +183,7 @@ class Sensors(Section):
     load_model: LoadModel | None = None
     constant: Constant | None = None
     simulated: Simulated | None = None
-    meter: Annotated[tuple[Meter, ...], BeforeValidator(_as_array)] | None = None
+    meter: Annotated[tuple[Meter, ...], BeforeValidator(as_array)] | None = None
     """One table, or an array of tables."""
     fallback: Literal["load_model"] | None = None
     """What to use, by name, where no measured source of energy is there."""
@@ -212,16 +201,6 @@ class EnergiBridge(Section):
     """Whether it reads the GPUs too (its option -g)."""
     accept_unit_error: bool = False
     """Whether a release before 0.0.7 may tell Intel's counters, whose joules are none."""
-
-
-def _country_code(value: str) -> str:
-    if len(value) == 3 and value.isascii() and value.isalpha() and value.isupper():
-        return value
-    what = 'must be a country\'s ISO 3166 code of three capital letters, as in "NLD"'
-    raise PydanticCustomError("country_code", what)
-
-
-CountryCode = Annotated[str, AfterValidator(_country_code)]
 
 
 class CodeCarbon(Section):
@@ -255,54 +234,6 @@ class Night(Section):
     """The same, counted from the begin of a session."""
     notify: tuple[Annotated[str, Field(min_length=1)], ...] = ()
     """Commands for the shell, which are told what happens."""
-
-
-class Outliers(Section):
-    """Which runs leave the headline (marked, never deleted)."""
-
-    rule: Literal["z", "mad", "none"] = "z"
-    threshold: Annotated[float, Field(gt=0)] = 3.0
-    ddof: Literal[0, 1] = 1
-
-
-class EquivalenceAim(Section):
-    """A margin declared beforehand."""
-
-    metric: str
-    margin: Annotated[float, Field(gt=0)]
-
-
-class Carbon(Section):
-    """A place whose electricity the report counts as CO2: a country of its table, or an intensity of the user's own."""
-
-    country: CountryCode | None = None
-    place: str = ""
-    """What it is called in the report; left out: the country's name."""
-    intensity_g_per_kWh: Annotated[float, Field(ge=0)] | None = None
-    """Instead of the table's."""
-    source: str = ""
-    """Whence that intensity comes, its year included."""
-    pue: Annotated[float, Field(ge=1)] = 1.0
-    """Power usage effectiveness: energy of the whole data centre over that of its machines."""
-
-
-class Analysis(Section):
-    """The analysis plan, frozen with the protocol; what it does not name is exploratory."""
-
-    metric: str = "energy"
-    energy: tuple[str, ...] = ()
-    prefer: tuple[str, ...] = ()
-    """Where several sources tell one domain: the first of these that does. Left out: ``harness.domains.ORIGINS``."""
-    baseline: LevelText | None = None
-    alpha: Annotated[float, Field(gt=0, lt=0.5)] = 0.05
-    outliers: Outliers = Outliers()
-    equivalence: EquivalenceAim | None = None
-    bin_ms: Annotated[float, Field(gt=0)] = 500.0
-    recipe: Literal["blocks", "classic"] = "blocks"
-    accuracy: str = "accuracy"
-    """The workload metric that stands beside energy."""
-    carbon: Annotated[tuple[Carbon, ...], BeforeValidator(_as_array)] = ()
-    """Places beside one another; one table, or an array of tables. Without it no CO2 appears."""
 
 
 class Protocol(Section):

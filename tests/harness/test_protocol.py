@@ -128,7 +128,7 @@ def test_the_refusal_names_file_key_value_and_remedy(write):
             "sensors.meter[0].urls",
             'did you mean "sensors.meter.url"?',
         ),
-        ("[analysis.outliers]\nz = 3", "analysis.outliers.z", "known here: ddof, rule, threshold"),
+        ("[analysis.outliers]\nz = 3", "analysis.outliers.z", "known here: ddof, metric, rule, threshold"),
     ],
 )
 def test_an_unknown_key_is_met_with_the_nearest_known_one(problems, text, key, remedy):

@@ -1,0 +1,119 @@
+"""The analysis plan of a protocol, as frozen, validated records."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from harness.protocol_section import CountryCode, LevelText, Section, as_array
+
+
+class Outliers(Section):
+    """Which runs leave the headline (marked, never deleted)."""
+
+    rule: Literal["z", "mad", "none"] = "z"
+    threshold: Annotated[float, Field(gt=0)] = 3.0
+    ddof: Literal[0, 1] = 1
+    """Left out with the classic recipe: 0."""
+    metric: str = ""
+    """What the rule is applied to; left out: what is compared."""
+
+
+class EquivalenceAim(Section):
+    """A margin declared beforehand."""
+
+    metric: str
+    margin: Annotated[float, Field(gt=0)]
+    scale: Literal["difference", "ratio"] = "difference"
+    """ratio: the margin is a fraction, the ratio is to lie between 1 / (1 + margin) and 1 + margin."""
+
+
+class Carbon(Section):
+    """A place whose electricity the report counts as CO2: a country of its table, or an intensity of the user's own."""
+
+    country: CountryCode | None = None
+    place: str = ""
+    """What it is called in the report; left out: the country's name."""
+    intensity_g_per_kWh: Annotated[float, Field(ge=0)] | None = None
+    """Instead of the table's."""
+    source: str = ""
+    """Whence that intensity comes, its year included."""
+    pue: Annotated[float, Field(ge=1)] = 1.0
+    """Power usage effectiveness: energy of the whole data centre over that of its machines."""
+
+
+Ready = Literal[
+    "energy_per_accuracy_point",
+    "accuracy_per_kWh",
+    "percent_per_Wh",
+    "J_per_image",
+    "J_per_inference",
+    "energy_delay_product",
+]
+PARTS: Mapping[str, tuple[str, str]] = {
+    "energy_per_accuracy_point": ("energy", ""),
+    "accuracy_per_kWh": ("", "energy"),
+    "percent_per_Wh": ("", "energy"),
+    "J_per_image": ("energy", "images"),
+    "J_per_inference": ("energy", "inferences"),
+    "energy_delay_product": ("energy", "duration"),
+}
+"""What each ready one is made of; empty: the accuracy that the analysis names. The last is their product."""
+
+
+class Ratio(Section):
+    """A metric made of two: one over the other, with its aggregation over the runs declared."""
+
+    ready: Ready | None = None
+    """One of the usual ones, in place of name, of, per and unit."""
+    name: str = ""
+    of: str = ""
+    per: str = ""
+    unit: str = ""
+    """Left out: made of the units of the two."""
+    aggregation: Literal["ratio_of_means", "mean_of_ratios"] | None = None
+
+    def parts(self, accuracy: str) -> tuple[str, str]:
+        """The two responses that it is made of; ``accuracy`` is what the analysis calls so."""
+        of, per = PARTS[self.ready] if self.ready else (self.of, self.per)
+        return (of or accuracy, per or accuracy) if self.ready else (of, per)
+
+    @property
+    def called(self) -> str:
+        """Its name in the report."""
+        return self.ready.replace("_", " ") if self.ready else self.name
+
+
+class Analysis(Section):
+    """The analysis plan, frozen with the protocol; what it does not name is exploratory."""
+
+    metric: str = "energy"
+    energy: tuple[str, ...] = ()
+    prefer: tuple[str, ...] = ()
+    """Where several sources tell one domain: the first of these that does. Left out: ``harness.domains.ORIGINS``."""
+    baseline: LevelText | None = None
+    alpha: Annotated[float, Field(gt=0, lt=0.5)] = 0.05
+    outliers: Outliers = Outliers()
+    equivalence: EquivalenceAim | None = None
+    bin_ms: Annotated[float, Field(gt=0)] = 500.0
+    recipe: Literal["blocks", "classic"] = "blocks"
+    accuracy: str = "accuracy"
+    """The workload metric that stands beside energy."""
+    correction: Literal["holm", "bonferroni", "fdr"] = "holm"
+    """Over the family of comparisons."""
+    family: Literal["baseline", "pairs"] | None = None
+    """Against the baseline, or all pairs; left out: the former where a baseline is named."""
+    ratio: Annotated[tuple[Ratio, ...], BeforeValidator(as_array)] = ()
+    """Ratio metrics beside the headline."""
+    carbon: Annotated[tuple[Carbon, ...], BeforeValidator(as_array)] = ()
+    """Places beside one another; one table, or an array of tables. Without it no CO2 appears."""
+
+    @model_validator(mode="after")
+    def _classic_ddof(self) -> Analysis:
+        """The classic recipe takes the z-score with n in its standard deviation, where nothing else is declared."""
+        if self.recipe == "classic" and "ddof" not in self.outliers.model_fields_set:
+            # Frozen for everybody but its own making: what is recorded with the plan is what holds.
+            self.__dict__["outliers"] = self.outliers.model_copy(update={"ddof": 0})
+        return self
