@@ -1,4 +1,6 @@
-"""flock on the night and on each GPU: one nightwatt at a time, the owner's name inside.
+"""flock on the night, on each GPU and on the machine: one nightwatt at a time, the owner's name inside.
+
+A machine's lock may be held together by nights that do not mind one another (``harness.engines.claims``).
 
 The kernel gives a lock back when its owner dies, however it dies; the file stays and means nothing by itself. Files
 are opened close-on-exec (Python's default), so that no workload inherits a lock.
@@ -38,18 +40,21 @@ class Owner:
 
 
 @contextlib.contextmanager
-def locked(path: Path, night: str, *, what: str, shared: bool = False) -> Iterator[None]:
+def locked(
+    path: Path, night: str, *, what: str, shared: bool = False, together: bool = False, remedy: str = ""
+) -> Iterator[None]:
     """Hold the lock in ``path`` for the body; ``what`` names the thing in the message of LockHeld.
 
-    ``shared``: other users lock the same file, so it is opened to all when it is made.
+    ``shared``: other users lock the same file, so it is opened to all when it is made. ``together``: others may hold it
+    too who ask for it so. ``remedy``: what else would help whoever is refused.
     """
     descriptor = _open(path, shared=shared)
     try:
-        if not _taken(descriptor):
+        if not _taken(descriptor, fcntl.LOCK_SH if together else fcntl.LOCK_EX):
             raise LockHeld(
                 f"another nightwatt is using {what}",
-                where=str(owner(path) or path),
-                remedy="wait for it, or end it with Ctrl-C or SIGTERM; what is on disk stays",
+                where=_holder(path),
+                remedy=f"wait for it, or end it with Ctrl-C or SIGTERM; what is on disk stays{remedy}",
             )
         _sign(descriptor, Owner(os.getpid(), time.time_ns(), night))
         yield
@@ -64,6 +69,15 @@ def locked_devices(devices: Iterable[str], night: str) -> Iterator[None]:
         for device in sorted(set(devices)):
             name = re.sub(r"[^A-Za-z0-9._-]", "-", device)
             stack.enter_context(locked(runtime_dir() / f"{name}.lock", night, what=f"GPU {device}", shared=True))
+        yield
+
+
+@contextlib.contextmanager
+def locked_machine(night: str, *, alone: bool) -> Iterator[None]:
+    """Hold the lock of this machine for the body: ``alone``, or together with others that do not ask for it alone."""
+    remedy = "; or let both nights measure each other's load too: night.share_machine = true in both protocols"
+    path = runtime_dir() / "machine.lock"
+    with locked(path, night, what="this machine", shared=True, together=not alone, remedy=remedy):
         yield
 
 
@@ -108,11 +122,17 @@ def runtime_dir() -> Path:
     return folder
 
 
-def _taken(descriptor: int) -> bool:
+def _holder(path: Path) -> str:
+    """Who holds the lock, for people; of several who hold it together the last one that is still there."""
+    signed = owner(path)
+    return str(signed) if signed is not None and Path(f"/proc/{signed.pid}").exists() else str(path)
+
+
+def _taken(descriptor: int, way: int) -> bool:
     """Whether we have the lock now; tried for a moment, since ``held`` may have it for an instant."""
     for _ in range(5):
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(descriptor, way | fcntl.LOCK_NB)
         except BlockingIOError:
             time.sleep(0.04)
         else:

@@ -226,6 +226,8 @@ class Night(Section):
     max_block_gap_s: Seconds = 1800.0
     lost_instrument: Literal["end", "go_on"] = "end"
     """What becomes of a workload whose instrument is lost; the run is invalid and repeated either way."""
+    share_machine: bool = False
+    """Whether other nights may measure on this machine meanwhile, though it is measured as a whole."""
     starts_at: TimeText | None = None
     """A session waits until then."""
     ends_at: TimeText | None = None

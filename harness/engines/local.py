@@ -2,8 +2,8 @@
 
 ::
 
-    begin_night   signals | probe | lock the GPUs | make the folder | lock the night ---+
-    resume_night  signals | lock the night | read the folder | as it is now | lock the GPUs--> the night's events
+    begin_night   signals | probe | claim GPUs, machine | make the folder | lock the night ---+
+    resume_night  signals | lock the night | read the folder | as it is now | claim them --> the night's events
                                                                                              -> journal, show
 """
 
@@ -20,6 +20,7 @@ from typing import Any
 
 from harness import folder as folders
 from harness.engines.changes import AsItIs, as_it_is_now, conditions
+from harness.engines.claims import claimed
 from harness.engines.observed import with_observations
 from harness.errors import ExitCode, NightwattError
 from harness.events import Event, NightEnded, Trouble
@@ -28,7 +29,7 @@ from harness.host import snapshot
 from harness.inhibitor import awake
 from harness.journal import Journal, journal_path
 from harness.leftovers import marked
-from harness.locks import locked, locked_devices
+from harness.locks import locked
 from harness.messenger import Messenger
 from harness.night import night, progress_of
 from harness.plan import Plan
@@ -81,7 +82,7 @@ def begin_night(order: Order, watcher: Watcher) -> Ended:
         sources = folders.script_sources(order.protocol, order.plan, order.protocol_file)
         scripts = {item.copied_as: item.path for item in sources}
         host = snapshot(sources=scripts, cards=found.cards, conditions=conditions(found))
-        with locked_devices(found.devices, order.protocol_file.stem):
+        with claimed(found, order.protocol, order.protocol_file.stem):
             folder = folders.begin(
                 order.protocol_file, order.protocol, order.plan, host,
                 out=order.out, sources=sources, overrides=order.overrides, rehearsal=order.rehearsal,
@@ -103,7 +104,7 @@ def resume_night(root: Path, watcher: Watcher, *, accept_change: bool = False, a
         now = as_it_is_now(folders.read(root), accept_change=accept_change)
         if at_once:
             now = dataclasses.replace(now, opened=_at_once(now.opened))
-        with locked_devices(now.found.devices, root.name):
+        with claimed(now.found, now.opened.protocol, root.name):
             return _session(now, heard, watcher, resumed=True)
 
 

@@ -154,3 +154,21 @@ def test_a_night_does_not_begin_without_its_meter(tmp_path, meter, night):
     assert "the shelly meter of wall gives no reading (GET /rpc/Switch.GetStatus?id=0): HTTP 500" in told
     assert "curl" in told
     assert "127.0.0.1" not in told
+
+
+def test_a_second_night_on_a_machine_that_is_measured_as_a_whole_is_refused(tmp_path, night):
+    first = night(0.1, 60.0)
+    wall = Wall(tmp_path / "results")
+    give_up_s = time.monotonic() + 60
+    while not wall.marks():
+        assert time.monotonic() < give_up_s
+        assert first.poll() is None
+        time.sleep(0.02)
+    second = night(0.1, 0.1)
+    _, told = second.communicate(timeout=60)
+    assert 3 == second.returncode
+    assert "another nightwatt is using this machine" in told
+    assert f"process {first.pid} since" in told
+    assert "night wall" in told
+    assert "night.share_machine = true" in told
+    assert 1 == len(list((tmp_path / "results").iterdir()))

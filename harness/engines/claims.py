@@ -1,0 +1,36 @@
+"""What a night claims of its machine for as long as it measures: its cards, and the machine as a whole or a share of it.
+
+::
+
+    it measures ...                                             the machine's lock     its cards' locks
+    packages, memory, the machine, a wall socket                alone                  alone
+    the same, with night.share_machine = true                   together               alone
+    cards only                                                  together               alone
+    nothing (models, simulated sensors: every rehearsal)        none                   none
+
+What stands in a socket cannot tell one process's joules from another's: two nights that measure it would each measure
+the other's load too. A card can, so nights on cards of their own go on side by side; a night that measures the
+machine as a whole bears neither.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+from harness.locks import locked_devices, locked_machine
+from harness.probe import Probe
+from harness.protocol_model import Protocol
+from harness.record import Quality
+
+
+@contextlib.contextmanager
+def claimed(found: Probe, protocol: Protocol, night: str) -> Iterator[None]:
+    """Hold what a night with these channels claims for the body; raises LockHeld with the name of who has it."""
+    measured = [item for item in found.channels if item.tells_energy and item.quality is Quality.MEASURED]
+    with contextlib.ExitStack() as stack:
+        if measured:
+            alone = not protocol.night.share_machine and not all(item.device for item in measured)
+            stack.enter_context(locked_machine(night, alone=alone))
+        stack.enter_context(locked_devices(found.devices, night))
+        yield
