@@ -47,7 +47,7 @@ bench: $(VENV)/.installed-test
 constraints:
 	@mkdir -p build && echo 'torch==2.13.0' > build/pinned.txt
 	uv pip compile --quiet --universal --fork-strategy fewest --python-version 3.11 --constraint build/pinned.txt \
-	  --extra torch --extra tensorflow --extra dev --no-annotate --no-header \
+	  --extra torch --extra tensorflow --extra onnx --extra dev --no-annotate --no-header \
 	  pyproject.toml --output-file build/constraints.txt
 	@grep '^#' constraints.txt > build/head.txt
 	@grep -v -E '^(cuda-|nvidia-(cu|n[vc]c|nvjit|nvsh|nvtx)|triton|colorama)' build/constraints.txt > build/kept.txt
@@ -72,8 +72,9 @@ $(VENV)/.installed-test: $(VENV)/.made $(SOURCES)
 	@echo '  numpy, pandas, pyarrow, scipy, matplotlib and others   about 160 MB'
 	@echo '  pytest, ruff, mypy, CodeCarbon and others              about  55 MB'
 	@echo '  TensorFlow 2.21 for the CPU, Keras, scikit-learn       about 330 MB'
+	@echo '  ONNX, ONNX Runtime, transformers                       about  50 MB'
 	@$(SAY_TORCH)
-	$(PIP) --editable '.[dev,torch,tensorflow]'
+	$(PIP) --editable '.[dev,torch,tensorflow,onnx]'
 	@touch $@ $(VENV)/.installed-demo $(VENV)/.installed-check
 
 $(VENV)/.installed-check: $(VENV)/.made $(SOURCES)
