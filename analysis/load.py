@@ -44,6 +44,8 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
+_BATCH_ROWS = 1 << 17
+"""Of a run's samples at a time: as many as the harness writes into a row group, about."""
 REMEDY_NIGHT = "give the folder that `nightwatt run` made; it holds plan.json and runs/"
 
 
@@ -299,26 +301,32 @@ def _read_samples(path: Path, channels: Iterable[Channel]) -> dict[str, Series]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    described = {channel.name: channel for channel in channels}
+    parts: dict[str, list[tuple[NDArray[np.int64], NDArray[np.float64]]]] = {}
     try:
         with pq.ParquetFile(path, read_dictionary=["channel"]) as file:
-            table = file.read()
-        if tuple(table.column_names) != SAMPLE_COLUMNS:
-            raise ValueError(f"its columns are {', '.join(table.column_names)}, not {', '.join(SAMPLE_COLUMNS)}")
-        t_ns = _numbers(table, "t_ns", pa.int64())
-        values = _numbers(table, "value", pa.float64())
-        names, codes = _names(table)
+            found = file.schema_arrow
+            if tuple(found.names) != SAMPLE_COLUMNS:
+                raise ValueError(f"its columns are {', '.join(found.names)}, not {', '.join(SAMPLE_COLUMNS)}")
+            # A batch at a time: the whole table beside the channels that it becomes would be twice the memory.
+            for batch in file.iter_batches(_BATCH_ROWS):
+                t_ns = _numbers(batch, "t_ns", pa.int64())
+                value = _numbers(batch, "value", pa.float64())
+                names, codes = _names(batch)
+                for code, name in enumerate(names):
+                    if name in described:
+                        rows = np.flatnonzero(codes == code)
+                        parts.setdefault(name, []).append((t_ns[rows], value[rows]))
     except (OSError, ValueError, TypeError, KeyError) as error:  # pyarrow's own errors are subclasses of these
         raise NightFolderError(
             f"the samples of this run cannot be read: {_first_line(error)}",
             where=str(path),
             remedy="the run counts as one without energy; its run.json is still used",
         ) from error
-    described = {channel.name: channel for channel in channels}
     series: dict[str, Series] = {}
-    for code, name in enumerate(names):
-        if name in described:
-            rows = np.flatnonzero(codes == code)
-            series[name] = _series(described[name], t_ns[rows], values[rows])
+    for name in list(parts):
+        stamps, values = zip(*parts.pop(name), strict=True)
+        series[name] = _series(described[name], np.concatenate(stamps), np.concatenate(values))
     return series
 
 
@@ -328,22 +336,19 @@ def _first_line(error: Exception) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
 
 
-def _numbers(table: pa.Table, name: str, wanted: pa.DataType) -> NDArray[Any]:
-    column = table.column(name)
+def _numbers(batch: pa.RecordBatch, name: str, wanted: pa.DataType) -> NDArray[Any]:
+    column = batch.column(name)
     if column.type != wanted or column.null_count:
         raise ValueError(f"its column {name} is {column.type} with {column.null_count} nulls, not {wanted}")
     array: NDArray[Any] = column.to_numpy()
     return array
 
 
-def _names(table: pa.Table) -> tuple[list[str], NDArray[np.int32]]:
-    column = table.column("channel").unify_dictionaries()
+def _names(batch: pa.RecordBatch) -> tuple[list[str], NDArray[np.int32]]:
+    column = batch.column("channel")
     if column.null_count:
         raise ValueError("a reading has no channel")
-    if not column.num_chunks:
-        return [], np.empty(0, np.int32)
-    codes = np.concatenate([chunk.indices.to_numpy() for chunk in column.chunks])
-    return [str(name) for name in column.chunk(0).dictionary.to_pylist()], codes
+    return [str(name) for name in column.dictionary.to_pylist()], column.indices.to_numpy()
 
 
 def _series(channel: Channel, t_ns: NDArray[np.int64], value: NDArray[np.float64]) -> Series:

@@ -62,6 +62,22 @@ class Series:
         """The median time between two readings, ns; 0 where there are fewer than two."""
         return int(np.median(np.diff(self.t_ns))) if len(self.t_ns) > 1 else 0
 
+    @functools.cached_property
+    def spread(self) -> float:
+        """The difference between the largest and the smallest value; of a whole run, asked for in each window."""
+        return float(np.ptp(self.value))
+
+    @functools.cached_property
+    def goes_back(self) -> bool:
+        """Whether a value is below the one before it, as no counter's may be."""
+        return bool(np.any(np.diff(self.value) < 0))
+
+    @functools.cached_property
+    def means(self) -> Series:
+        """A counter of two readings or more as mean power between them."""
+        watts = np.diff(self.value) / (np.diff(self.t_ns) / _NS)
+        return Series(self.t_ns[1:], watts, Kind.MEAN, self.period_s)
+
 
 @dataclass(frozen=True)
 class WindowEnergy:
@@ -108,11 +124,13 @@ def window_energy(
     """
     if end_ns < begin_ns:
         raise ValueError(f"the window ends {begin_ns - end_ns} ns before it begins")
-    counted = _by_counter(counter, begin_ns, end_ns)
     if power is None or len(power.t_ns) == 0:
-        return counted
+        return _by_counter(counter, begin_ns, end_ns)
     traced = _by_trace(power, counter, begin_ns, end_ns, ratio)
-    return counted if math.isnan(traced.energy_J) and not math.isnan(counted.energy_J) else traced
+    if not math.isnan(traced.energy_J):
+        return traced
+    counted = _by_counter(counter, begin_ns, end_ns)
+    return traced if math.isnan(counted.energy_J) else counted
 
 
 def counter_ratio(power: Series | None, counter: Series | None) -> float | None:
@@ -210,17 +228,13 @@ def _by_counter(counter: Series | None, begin_ns: int, end_ns: int) -> WindowEne
     A counter of two readings, at the very edges, tells a total: nothing is interpolated, and each edge is uncertain by
     one period; by nobody knows how much where the period is not known.
     """
-    if counter is None or len(counter.t_ns) < 2:
+    if counter is None or len(counter.t_ns) < 2 or counter.goes_back:
         return NOTHING
-    steps_J = np.diff(counter.value)
-    if np.any(steps_J < 0):
-        return NOTHING
-    means = Series(counter.t_ns[1:], steps_J / (np.diff(counter.t_ns) / _NS), Kind.MEAN, counter.period_s)
-    whole = _stretch(means, begin_ns, end_ns, first_ns=int(counter.t_ns[0]), reach_ns=0)
+    whole = _stretch(counter.means, begin_ns, end_ns, first_ns=int(counter.t_ns[0]), reach_ns=0)
     if math.isnan(whole.energy_J):
         return NOTHING
     edges_J = whole.edges_J
-    if counter.t_ns.tolist() == [begin_ns, end_ns]:
+    if len(counter.t_ns) == 2 and counter.t_ns.tolist() == [begin_ns, end_ns]:
         edges_J = (whole.begin_W + whole.end_W) * counter.period_s if counter.period_s > 0 else math.nan
     return _result(whole.energy_J, edges_J, "counter", replace(whole, unseen_ns=0), end_ns - begin_ns)
 
@@ -238,7 +252,7 @@ def _anchors(counter: Series | None, begin_ns: int, end_ns: int) -> tuple[int, i
         return None
     first = int(np.searchsorted(counter.t_ns, begin_ns, "left"))
     last = int(np.searchsorted(counter.t_ns, end_ns, "right")) - 1
-    if last <= first or np.any(np.diff(counter.value[first : last + 1]) < 0):
+    if last <= first or (counter.goes_back and np.any(np.diff(counter.value[first : last + 1]) < 0)):
         return None
     return first, last
 
@@ -281,7 +295,7 @@ def _stretch(
     return _Stretch(
         energy_J=float(np.sum(middle * cut)) / _NS,
         edges_J=edges_J,
-        gaps_J=float(np.ptp(value)) * float(unseen) / _NS,
+        gaps_J=power.spread * float(unseen) / _NS,
         unseen_ns=int(unseen),
         longest_gap_ns=int(lengths.max()),
         begin_W=begin_W,
