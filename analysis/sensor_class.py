@@ -47,4 +47,4 @@ def class_of(origin: str, quality: str, source: str) -> SensorClass:
         return NVML
     if origin == "rapl" or "RAPL" in source or "MSR" in source:
         return RAPL
-    return METER if origin == "meter" else UNKNOWN
+    return METER if origin in ("meter", "wattmeter") else UNKNOWN

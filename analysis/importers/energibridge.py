@@ -10,14 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.importers.cells import text_of
-from analysis.importers.recording import Imported, ImportRefused, Naming, Recording, refuse_impossible
+from analysis.importers.recording import Imported, ImportRefused, Naming, Recording
+from analysis.importers.traces import check_energy, holes, refresh_seen_s
 from harness.instruments.energibridge_columns import LEADING, Layout, layout_of
 from harness.instruments.energibridge_rows import Meter, Row, Rows
-from harness.record import Channel, Kind
 
 FORMAT = "energibridge"
 _REMEDY = "give the file that EnergiBridge's option -o wrote"
-_GAP_PERIODS = 10
 UNKNOWN = (
     "Where in its recording the work that matters began and ended: the whole recording is compared.",
     "Idle power, temperatures before each run, waits before the first reading, and other load.",
@@ -27,17 +26,6 @@ _INTEL = (
     "Whether Intel's counters are in joules: releases of EnergiBridge before 0.0.7 wrote them in a wrong unit, and its"
     " file does not name the release."
 )
-
-
-def files_of(given: Sequence[Path]) -> list[Path]:
-    """The files themselves, and every CSV inside the folders among them; refuses a folder without any."""
-    found: list[Path] = []
-    for path in given:
-        inside = sorted(path.rglob("*.csv")) if path.is_dir() else [path]
-        if not inside:
-            raise ImportRefused("there is no CSV in this folder", where=str(path), remedy=_REMEDY)
-        found += inside
-    return list(dict.fromkeys(found))
 
 
 def read(files: Sequence[Path], naming: Naming, *, accept_unit_error: bool = False) -> Imported:
@@ -61,8 +49,7 @@ def _recording(file: Path, naming: Naming, *, accept_unit_error: bool) -> tuple[
     steps_ns = np.diff([row.stamp_ns for row in found])
     interval_s = float(np.median(steps_ns)) / 1e9
     notes = [f"{file.name}: its last line was cut off and is left out"] if torn.strip() else []
-    if steps_ns.max() > _GAP_PERIODS * interval_s * 1e9:
-        notes.append(f"{file.name}: {steps_ns.max() / 1e9:.1f} s without a reading")
+    notes += holes(file.name, steps_ns)
     readings: dict[str, tuple[NDArray[np.int64], NDArray[np.float64]]] = {}
     channels = []
     for quantity in layout_of(names, lambda _: 0, interval_s).quantities:
@@ -78,11 +65,11 @@ def _recording(file: Path, naming: Naming, *, accept_unit_error: bool) -> tuple[
         stamps = np.array([stamp for stamp, _ in known], dtype=np.int64)
         values = np.array([value for _, value in known], dtype=np.float64)
         if channel.tells_energy:
-            _check(file, channel, stamps, values)
+            check_energy(str(file), channel, stamps, values, "see in which unit this column was written")
         if meter.turns:
             notes.append(f"{file.name}: {channel.domain}'s counter began again at 0 {meter.turns} times, unwrapped")
         readings[channel.name] = stamps, values
-        channels.append(replace(channel, refresh_seen_s=_refresh_s(stamps, values)))
+        channels.append(replace(channel, refresh_seen_s=refresh_seen_s(stamps, values)))
     return Recording(
         where=str(file),
         levels=levels,
@@ -127,20 +114,3 @@ def _rows(file: Path, layout: Layout, lines: Sequence[str]) -> list[Row]:
     if len(found) < 2:
         raise ImportRefused("it has fewer than two readings", where=str(file), remedy="leave this file out")
     return found
-
-
-def _check(file: Path, channel: Channel, stamps: NDArray[np.int64], values: NDArray[np.float64]) -> None:
-    lasted_s = float(stamps[-1] - stamps[0]) / 1e9
-    if values.min() < 0:
-        raise ImportRefused(
-            f"{channel.name} shows {values.min():g} {channel.unit}", where=str(file), remedy="leave this file out"
-        )
-    grown_J = float(values[-1] - values[0]) if channel.kind is Kind.COUNTER else float(values.mean()) * lasted_s
-    if lasted_s > 0:
-        refuse_impossible(grown_J, lasted_s, str(file), channel.name, "see in which unit this column was written")
-
-
-def _refresh_s(stamps: NDArray[np.int64], values: NDArray[np.float64]) -> float | None:
-    """The median time between changes of value; None where there were fewer than three."""
-    changed = stamps[1:][np.diff(values) != 0]
-    return float(np.median(np.diff(changed))) / 1e9 if changed.size > 3 else None

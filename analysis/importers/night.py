@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from analysis.importers.recording import Imported, ImportRefused, Recording
+from analysis.importers.recording import Imported, ImportRefused, Recording, doubts
 from harness.errors import NightFolderError
 from harness.protocol import Protocol, from_json
 from harness.record import (
@@ -212,7 +212,7 @@ def _write(
             "order": how,
             "sampled": imported.sampled,
             "unknown": list(imported.unknown),
-            "notes": [note for item in placed for note in item.recording.notes],
+            "notes": [*doubts(imported.recordings), *(note for item in placed for note in item.recording.notes)],
         },
         "protocol": protocol.to_json(),
         "title": order.title,
@@ -274,6 +274,7 @@ def _write_run(folder: NightFolder, item: _Placed, first_ns: int, ended_ns: int 
         metrics=dict(recording.metrics),
         channels=recording.channels,
         rows=_write_samples(path / SAMPLES_PARQUET, recording, shift_ns),
+        start_temperature_C=dict(recording.start_temperature_C),
         gap_s=gap_s,
         window_gap_s=gap_s,
     )

@@ -13,7 +13,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from analysis.importers.cells import Line, lines, moment_ns
-from analysis.importers.recording import BLOCK, RUN, Imported, ImportRefused, Recording, refuse_impossible, totals
+from analysis.importers.recording import (
+    BLOCK,
+    RUN,
+    Imported,
+    ImportRefused,
+    Recording,
+    most_W,
+    refuse_impossible,
+    totals,
+)
 from harness.record import Channel, Kind, Quality, Status, channel_name
 
 FORMAT = "table"
@@ -136,7 +145,7 @@ def _recording(row: Line, columns: _Columns, settings: Settings) -> tuple[Record
                 f"an energy of {row.text(column)}", where=where, remedy="remove this line: no run takes none or less"
             )
         units = "say the true unit with --energy-unit (mJ where watts were multiplied by milliseconds), --duration-unit"
-        refuse_impossible(energy_J, duration_s, where, row.text(column), units)
+        refuse_impossible(energy_J, duration_s, where, row.text(column), units, limit_W=most_W(domain))
         channel = _channel(domain, settings)
         energies[channel.name] = energy_J, channel
     begin_ns, has_zone = moment_ns(row, STARTED) if row.text(STARTED) else (None, True)

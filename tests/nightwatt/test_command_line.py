@@ -104,10 +104,6 @@ def test_a_misspelt_key_is_refused_with_the_nearest_known_one(command, protocol,
     refused(nightwatt(command, protocol("[cooldwn]\nminimum_s = 1\n"), cwd=tmp_path), 2, "cooldwn", "cooldown")
 
 
-def test_a_key_whose_capability_comes_later_is_refused_by_name(protocol, tmp_path):
-    refused(nightwatt("plan", protocol("[engine]\n"), cwd=tmp_path), 2, "engine")
-
-
 def test_a_broken_toml_is_refused_with_its_line(tmp_path):
     (tmp_path / "broken.toml").write_text('title = "x"\n[workload\n')
     refused(nightwatt("run", "broken.toml", cwd=tmp_path), 2, "broken.toml", "line 2")
@@ -216,6 +212,21 @@ def test_a_table_of_runs_is_imported_and_reported(tmp_path):
     assert "0.895 ×" in reported.stdout
 
 
+def test_a_folder_of_nvidia_smi_s_logs_and_their_results_are_imported(tmp_path):
+    (tmp_path / "logs").mkdir()
+    for place, arm in enumerate("abab"):
+        lines = [f"2026/11/20 22:0{place}:{second:02d}.000, 0, {200 + place:.2f}" for second in range(30)]
+        text = "\n".join(["timestamp, index, power.draw [W]", *lines]) + "\n"
+        (tmp_path / "logs" / f"{arm}_{place}.log").write_text(text)
+    (tmp_path / "logs" / "results.csv").write_text("file,accuracy\na_0.log,0.9\nb_1.log,0.8\n")
+    done = nightwatt(
+        "import", "nvidia-smi", "logs", "--pattern", r"(?P<arm>\w)_(?P<run>\d)", "--results", "logs/results.csv",
+        cwd=tmp_path,
+    )  # fmt: skip
+    assert 0 == done.returncode, done.stderr
+    assert "imported 4 runs" in done.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -226,6 +237,9 @@ def test_a_table_of_runs_is_imported_and_reported(tmp_path):
             ("design.blocks", "only keys of analysis"),
         ),
         (("table", "runs.csv", "--source", "x", "--set", "analysis.recipe=odd"), ("recipe", "classic")),
+        (("table", "runs.csv", "--source", "x", "--columns", "time"), ("--columns", "nvidia-smi, meter")),
+        (("nvidia-smi", "runs.csv"), ("runs.csv", "line 1", "no header of nvidia-smi")),
+        (("meter", "runs.csv"), ("runs.csv", "line 1", "no column tells the time")),
     ],
 )
 def test_what_cannot_be_imported_is_refused(tmp_path, arguments, words):

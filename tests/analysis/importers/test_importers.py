@@ -10,39 +10,14 @@ import pytest
 
 from analysis.energy import energy
 from analysis.importers import codecarbon, energibridge, table
-from analysis.importers.night import Order, write_night
-from analysis.importers.recording import ImportRefused, Naming
+from analysis.importers.cells import files_of
+from analysis.importers.recording import Naming
 from analysis.importers.results import with_results
-from analysis.load import load
 from analysis.report import write_report
 from analysis.study import study
 from harness.record import Quality
 
 T0_MS = 1_769_900_000_000
-
-
-@pytest.fixture
-def file(tmp_path):
-    """Writes a file of so many lines."""
-
-    def write(name, *lines, end="\n"):
-        path = tmp_path / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text("\n".join(lines) + end)
-        return path
-
-    return write
-
-
-@pytest.fixture
-def night(tmp_path):
-    """Writes the night of an import and loads it."""
-
-    def make(imported, *files, **analysis):
-        order = Order("Imported", "study", tmp_path / "results", tuple(files), analysis, "0.1.0")
-        return load(write_night(imported, order))
-
-    return make
 
 
 def bridge(power_W, start_J=100.0, *, seconds=10, begin_ms=T0_MS, wraps_at=65536.0, header="CPU_ENERGY (J)"):
@@ -59,14 +34,6 @@ TABLE = table.Settings(("arm",), Quality.MEASURED, "RAPL by perf")
 def runs(**columns):
     """A table of these columns as lines."""
     return [",".join(columns), *(",".join(map(str, row)) for row in zip(*columns.values(), strict=True))]
-
-
-def refused(call, *words):
-    with pytest.raises(ImportRefused) as error:
-        call()
-    said = str(error.value)
-    assert [] == [word for word in words if word not in said], said
-    assert "remedy:" in said
 
 
 # ---- EnergiBridge
@@ -91,7 +58,7 @@ def test_the_runs_of_a_folder_stand_in_the_order_of_their_stamps_with_the_gaps_b
             ("b", 2, 91.0, 2),
         )
     ]
-    found = energibridge.read(energibridge.files_of([paths[0].parent]), Naming.of(r"(?P<arm>\w)_(?P<run>\d)"))
+    found = energibridge.read(files_of([paths[0].parent]), Naming.of(r"(?P<arm>\w)_(?P<run>\d)"))
     loaded = night(found, *paths)
     assert ["b", "a", "b", "a"] == loaded.runs.configuration.tolist()
     assert [20.0] * 3 == pytest.approx(loaded.runs.gap_s.tolist()[1:])
@@ -120,7 +87,7 @@ def test_a_gauge_in_milliwatts_is_in_watts(file, night):
         (["Delta,Time,SYSTEM_POWER (Watts)", f"0,{T0_MS},-4", f"0,{T0_MS + 900},5"], ["-4 W"]),
     ],
 )
-def test_what_is_no_recording_of_energibridge_is_refused_with_file_line_and_remedy(file, lines, words):
+def test_what_is_no_recording_of_energibridge_is_refused_with_file_line_and_remedy(file, lines, words, refused):
     path = file("x.csv", *lines)
     refused(lambda: energibridge.read([path], Naming()), "x.csv", *words)
 
@@ -143,12 +110,12 @@ def test_a_hole_in_a_recording_is_said(file):
     ("pattern", "words"),
     [("(", ["no regular expression"]), ("a.*", ["no group", "(?P<"]), (r"(?P<arm>\d+)", ["'x'", "does not match"])],
 )
-def test_a_pattern_that_names_nothing_is_refused(file, pattern, words):
+def test_a_pattern_that_names_nothing_is_refused(file, pattern, words, refused):
     path = file("x.csv", *bridge(100.0))
     refused(lambda: energibridge.read([path], Naming.of(pattern)), *words)
 
 
-def test_results_stand_beside_the_recordings_that_they_name(file):
+def test_results_stand_beside_the_recordings_that_they_name(file, refused):
     paths = [file(f"{name}.csv", *bridge(100.0)) for name in "ab"]
     recordings = energibridge.read(paths, Naming()).recordings
     found = with_results(recordings, file("r.csv", "file,accuracy,note", "a.csv,0.9,fine"))
@@ -194,12 +161,12 @@ def test_of_the_rows_that_one_run_flushed_the_last_counts(file):
         ("2023-05-04T10:10:00,vgg,1,600,0.01,36000,0.01,0.001,0.013", ["line 2", "kW", "a unit is wrong"]),
     ],
 )
-def test_what_codecarbon_cannot_have_measured_is_refused(file, row, words):
+def test_what_codecarbon_cannot_have_measured_is_refused(file, row, words, refused):
     path = file("emissions.csv", EMISSIONS, row)
     refused(lambda: codecarbon.read([path], Naming()), "emissions.csv", *words)
 
 
-def test_another_csv_is_not_codecarbon_s(file):
+def test_another_csv_is_not_codecarbon_s(file, refused):
     path = file("other.csv", "a,b", "1,2")
     refused(lambda: codecarbon.read([path], Naming()), "line 1", "no column timestamp")
 
@@ -261,7 +228,7 @@ def test_a_run_that_failed_stays_in_the_night_without_energy(file, night):
     assert [1, 0] == [group.n_failed for group in found.groups]
 
 
-def test_the_published_numbers_of_a_study_come_back_by_the_classic_recipe(file, night):
+def test_the_published_numbers_of_a_study_come_back_by_the_classic_recipe(file, night, refused):
     # Group 30, 2026: 3.19e7 and 2.79e7 SD 1.13e5 and 8.91e4, 29 and 30 runs; t 151.43, d 39.44.
     def sample(n, mean, deviation):
         drawn = np.random.default_rng(n).normal(0, 1, n)
@@ -300,22 +267,22 @@ def test_the_published_numbers_of_a_study_come_back_by_the_classic_recipe(file, 
         ([""], ["no header"]),
     ],
 )
-def test_what_is_no_table_of_runs_is_refused_with_file_line_value_and_remedy(file, lines, words):
+def test_what_is_no_table_of_runs_is_refused_with_file_line_value_and_remedy(file, lines, words, refused):
     path = file("runs.csv", *lines)
     refused(lambda: table.read([path], TABLE), "runs.csv", *words)
 
 
-def test_a_table_that_nobody_says_what_was_read_of_is_refused(file):
+def test_a_table_that_nobody_says_what_was_read_of_is_refused(file, refused):
     path = file("runs.csv", "arm,energy_J,duration_s", "a,1,1")
     refused(lambda: table.read([path], table.Settings(("arm",))), "read from", "--source")
 
 
-def test_what_is_no_text_and_what_is_not_there_is_refused(tmp_path):
+def test_what_is_no_text_and_what_is_not_there_is_refused(tmp_path, refused):
     (tmp_path / "x.csv").write_bytes(b"\xff\xfe\x00")
     refused(lambda: table.read([tmp_path / "x.csv"], TABLE), "no text in UTF-8")
     refused(lambda: table.read([tmp_path / "y.csv"], TABLE), "cannot be read")
     (tmp_path / "empty").mkdir()
-    refused(lambda: energibridge.files_of([tmp_path / "empty"]), "no CSV in this folder")
+    refused(lambda: files_of([tmp_path / "empty"]), "no file in this folder ends in .csv")
 
 
 # ---- the night
@@ -332,13 +299,13 @@ def test_what_is_no_text_and_what_is_not_there_is_refused(tmp_path):
         (["a,1,1,,1", "a,1,1,,1"], ["line 3", "block 1 has a run of a already", "line 2"]),
     ],
 )
-def test_runs_that_make_no_night_are_refused_and_nothing_is_left(file, night, tmp_path, lines, words):
+def test_runs_that_make_no_night_are_refused_and_nothing_is_left(file, night, tmp_path, lines, words, refused):
     path = file("runs.csv", "arm,energy_J,duration_s,started,block", *lines)
     refused(lambda: night(table.read([path], TABLE), path), *words)
     assert not (tmp_path / "results").exists()
 
 
-def test_a_baseline_that_no_run_is_of_is_refused(file, night):
+def test_a_baseline_that_no_run_is_of_is_refused(file, night, refused):
     path = file("runs.csv", "arm,energy_J,duration_s", "a,1,1")
     refused(lambda: night(table.read([path], TABLE), path, baseline="z"), "'z'", "name one of a")
 
