@@ -12,6 +12,11 @@ import pandas as pd
 
 from analysis.agreement import TWO_SOURCES
 from analysis.curve import RunBins, band, run_bins
+from analysis.explore.accuracy import explore_accuracy
+from analysis.explore.chart import Chart
+from analysis.explore.distribution import explore_distribution
+from analysis.explore.drift import explore_drift
+from analysis.explore.power import explore_power
 from analysis.figures.accuracy import draw_accuracy
 from analysis.figures.agreement import draw_agreement
 from analysis.figures.distribution import draw_distribution
@@ -48,6 +53,10 @@ class Illustration:
     alternative: str
     """What it shows, for those who cannot see it."""
     draw: Callable[[], Figure]
+    explore: Callable[[], Chart] | None = None
+    """The same to explore on the page, where it can be."""
+    section: str = "figures"
+    """The section of the page in which it stands."""
 
 
 def illustrations(night: Night, study: Study, rows: pd.DataFrame) -> list[Illustration]:
@@ -82,6 +91,7 @@ def _distribution(study: Study, shown: pd.DataFrame, given: dict[str, Any]) -> I
         f"Violin, box and every run: {study.response.label}, by configuration.",
         f"Distribution of the {study.response.label}. {means}",
         functools.partial(draw_distribution, shown, **given),
+        functools.partial(explore_distribution, shown, **_unstamped(given)),
     )
 
 
@@ -115,20 +125,25 @@ def _power(night: Night, study: Study, rows: pd.DataFrame, given: dict[str, Any]
     window = next((name for name in headline["window"] if name), "the workload")
     domains = " + ".join(study.choice.domains)
     wider = f"{times} of the protocol's bins of {asked_s:g} s are drawn as one: a page has not enough pixels for each."
+    curve = band(bins, level)
+    words = {
+        "quantity": f"power of {domains}",
+        "origin": f"the begin of {window}",
+        "band": f"pointwise {100 * level:g} % band over runs",
+    }
+    notes = [wider] if times > 1 else []
     draw = functools.partial(
-        draw_power,
-        band(bins, level),
-        bin_s=asked_s * times,
-        refresh_s=_refresh(bins),
-        quantity=f"power of {domains}",
-        origin=f"the begin of {window}",
-        band=f"pointwise {100 * level:g} % band over runs",
-        notes=[wider] if times > 1 else [],
-        **given,
+        draw_power, curve, bin_s=asked_s * times, refresh_s=_refresh(bins), notes=notes, **words, **given
     )
+    explore = functools.partial(explore_power, curve, **words, **_unstamped(given))
     caption = f"Mean power over the runs of the headline, from the begin of {window}."
     alternative = f"Mean power of {domains} over time, one curve a configuration."
-    return Illustration("power", "Power over time", caption, alternative, draw)
+    return Illustration("power", "Power over time", caption, alternative, draw, explore)
+
+
+def _unstamped(given: dict[str, Any]) -> dict[str, Any]:
+    """The same for a figure on the page, above which the stamp stands already."""
+    return {key: value for key, value in given.items() if key != "stamp"}
 
 
 def _refresh(bins: list[RunBins]) -> float | None:
@@ -145,6 +160,7 @@ def _accuracy(night: Night, study: Study, shown: pd.DataFrame, given: dict[str, 
         f"{capital(metric)} against the {study.response.label}: less is left, more {metric} is up.",
         f"{metric} against the {study.response.label}, every run and the mean of each configuration.",
         functools.partial(draw_accuracy, shown, study.findings.groups, metric=metric, **given),
+        functools.partial(explore_accuracy, shown, study.findings.groups, metric=metric, **_unstamped(given)),
     )
 
 
@@ -204,6 +220,8 @@ def _drift(study: Study, shown: pd.DataFrame, given: dict[str, Any]) -> Illustra
         "Each run against the time at which it began, relative to the mean of its configuration.",
         f"Deviation of each run's {study.response.label} from its configuration's mean, over the night.",
         functools.partial(draw_drift, shown, quantity=study.response.label, **given),
+        functools.partial(explore_drift, shown, quantity=study.response.label, **_unstamped(given)),
+        section="drift",
     )
 
 
@@ -220,4 +238,5 @@ def _agreement(study: Study, given: dict[str, Any]) -> Illustration | None:
         "What two sources of one domain differ by, against what they tell; one point a run, its window's energy.",
         f"Bland-Altman plots. {read}",
         functools.partial(draw_agreement, study.agreement, pairs, **given),
+        section="quality",
     )

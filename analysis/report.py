@@ -5,7 +5,8 @@
     report/  index.html   findings.json   figures/*.{svg,pdf,png}   tables/*.{md,tex,csv,html}
 
 A pure function of the night's folder: no dates, no random numbers, the same folder gives the same bytes. The page needs
-no network and runs no script; its own policy forbids both. Whatever a workload printed or named is escaped.
+no network, and its own policy forbids it; it runs two scripts that came with nightwatt, allowed by their hashes alone,
+and says all that it says without them. Whatever a workload printed or named is escaped.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ import jinja2
 from markupsafe import Markup
 
 from analysis import tables
+from analysis.explore.chart import as_json
+from analysis.explore.scripts import scripts
 from analysis.figures.style import DOUBLE_IN, SINGLE_IN, render
 from analysis.figures.style import FORMATS as FIGURE_FORMATS
 from analysis.findings import Findings
@@ -43,8 +46,6 @@ MARKER = '<meta name="generator" content="nightwatt report">'
 _PX_PER_IN = 96
 _LARGEST_SVG_B = 400_000
 """A larger drawing stands on the page as PNG; its SVG lies beside the page."""
-_ELSEWHERE = ("drift", "agreement")
-"""The figures that stand in the section of their own question."""
 _MOST_ROWS = 500
 """Of a table on the page; its files hold all."""
 
@@ -66,6 +67,8 @@ class Drawing:
     width_in: float
     height_in: float
     rendered: Mapping[str, bytes]
+    explorable: str = ""
+    """The data block of what can be explored; empty where nothing can."""
 
     @property
     def is_single(self) -> bool:
@@ -129,7 +132,8 @@ def _report(night: Night, target: Path) -> ReportPaths:
 def _drawn(item: Illustration) -> Drawing:
     figure = item.draw()
     width_in, height_in = figure.get_size_inches().tolist()
-    return Drawing(item, width_in, height_in, render(figure))
+    explorable = "" if item.explore is None else as_json(item.explore())
+    return Drawing(item, width_in, height_in, render(figure), Markup(explorable))  # as_json leaves nothing to escape
 
 
 def _page(night: Night, study: Study, drawings: Sequence[Drawing], listed: Sections) -> bytes:
@@ -146,8 +150,9 @@ def _page(night: Night, study: Study, drawings: Sequence[Drawing], listed: Secti
         title=f"REHEARSAL: {found.title}" if night.rehearsal else found.title,
         findings=found,
         facts=_facts(night, study),
-        drawings=[item for item in drawings if item.of.stem not in _ELSEWHERE],
-        **{f"{stem}_drawings": [item for item in drawings if item.of.stem == stem] for stem in _ELSEWHERE},
+        drawings=drawings,
+        policy=Markup(" ".join(item.source for item in scripts())),
+        scripts=[Markup(item.text) for item in scripts()] if any(item.explorable for item in drawings) else [],
         damage=night.damage,
         single_px=SINGLE_IN * _PX_PER_IN,
         double_px=DOUBLE_IN * _PX_PER_IN,

@@ -46,6 +46,17 @@ def meter(meters: ModuleType) -> Iterator[Any]:
     made.close()
 
 
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """A real browser; the test is skipped where there is none."""
+    chromium = _module_beside("chromium")
+    if chromium.FOUND is None:
+        pytest.skip("no Chromium on this machine")
+    started = chromium.Browser(tmp_path_factory.mktemp("browser"))
+    yield started
+    started.close()
+
+
 class Largest(NamedTuple):
     """What a command printed and how it ended, and the most memory that it held."""
 

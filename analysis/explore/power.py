@@ -1,0 +1,82 @@
+"""Power over time, to explore."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from analysis.explore.chart import Chart, Trace, axis, dash_of, escaped, keys_of, numbers, pale, spaced
+from analysis.figures.runs import order_of
+from analysis.figures.style import Look
+from analysis.numbers import scale, significant
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_MOST_BANDED = 20_000
+"""Bins of all curves; more would make a page that is slow to open, and have no band."""
+_UNIFIED = 6
+"""Up to so many curves are read at one time together."""
+
+
+def explore_power(
+    curve: pd.DataFrame,
+    *,
+    quantity: str = "power",
+    origin: str = "begin of the window",
+    band: str = "pointwise 95 % band over runs",
+    configurations: Sequence[str] = (),
+) -> Chart:
+    """Mean power over time with its band; ``curve`` as ``figures.draw_power`` has it."""
+    names = order_of(curve, configurations)
+    factor, unit = scale([curve[["power_W", "high_W"]].max().max()], "W")
+    banded = len(curve) <= _MOST_BANDED
+    traces: list[Trace] = []
+    for place, (name, look) in enumerate(keys_of(names)):
+        rows = curve[curve["configuration"] == name].sort_values("t_s")
+        traces += _traces(rows, name, look, str(place), factor=factor, unit=unit, banded=banded)
+    shading = f"Shaded: {band}" if banded else f"Without the {band}: there are too many bins for a page"
+    note = f"{shading}. Each value stands with its band and the number of runs in its bin."
+    return Chart(
+        tuple(traces),
+        {
+            "xaxis": axis(f"time from {origin}, s", showgrid=False, rangemode="tozero"),
+            "yaxis": axis(f"{quantity}, {unit}", rangemode="tozero"),
+            "hovermode": "x unified" if len(names) <= _UNIFIED else "closest",
+        },
+        keys_of(names),
+        notes=(note,),
+    )
+
+
+def _traces(
+    rows: pd.DataFrame, name: str, look: Look, group: str, *, factor: float, unit: str, banded: bool
+) -> list[Trace]:
+    at = spaced("x", rows["t_s"].tolist())
+    low, high = (rows[key].to_numpy(dtype=float) / factor for key in ("low_W", "high_W"))
+    told = banded and bool(np.isfinite(low).any())
+    shared: Trace = {"type": "scatter", "mode": "lines", "legendgroup": group, **at}
+    edge: Trace = {**shared, "line": {"width": 0}, "hoverinfo": "skip"}
+    traces: list[Trace] = []
+    if told:
+        fill = {"fill": "tonexty", "fillcolor": pale(look.colour, 0.25)}
+        traces = [{**edge, "y": numbers(low, 5)}, {**edge, **fill, "y": numbers(high, 5)}]
+    power = rows["power_W"].to_numpy(dtype=float) / factor
+    counts = rows["n"].tolist()
+    texts = [_said(*values) for values in zip(low, high, counts, strict=True)] if told else [f"n {n}" for n in counts]
+    mean: Trace = {
+        **shared,
+        "name": escaped(name),
+        "y": numbers(power, 5),
+        "text": texts,
+        "line": {"color": look.colour, "width": 1.8, "dash": dash_of(look, 1.8)},
+        "hovertemplate": f"%{{fullData.name}}: <b>%{{y:.4~r}} {unit}</b> (%{{text}})<extra></extra>",
+    }
+    return [*traces, mean]
+
+
+def _said(low: Any, high: Any, count: Any) -> str:
+    between = f"{significant(low)} to {significant(high)}, " if np.isfinite(low) else ""
+    return f"{between}n {count}"
