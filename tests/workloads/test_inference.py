@@ -1,0 +1,97 @@
+"""The inference workload as a real process: its window, its figures, and what it says where something is not there."""
+
+from __future__ import annotations
+
+from array import array
+from math import prod
+
+import pytest
+import torch
+
+SHORT = ("--duration", "0.3", "--warmup", "0", "--device", "cpu", "--batch", "2", "--threads", "1")
+
+
+def test_the_window_is_the_loop_and_the_results_follow_from_it(execute):
+    done = execute(
+        "inference.py", "--model", "mobilenet_v2", "--runtime", "torch-float32", *SHORT, "--ceilings", "0.05"
+    )
+    assert (0, "") == (done.code, done.stderr)
+    assert ["setup", "ceilings", "warm-up", "inference", "agreement"] == [phase.name for phase in done.marks.phases]
+    window = next(phase for phase in done.marks.phases if phase.name == "inference")
+    told = done.marks.results
+    took_s = (window.end_ns - window.begin_ns) / 1e9
+    assert told["images"] == 2 * told["batches"]
+    assert took_s == pytest.approx(told["batches"] * told["latency_mean_ms"] / 1e3, rel=0.05)
+    assert took_s >= 0.3
+    assert told["images_per_s"] == pytest.approx(told["images"] / took_s, rel=0.05)
+    assert told["latency_p50_ms"] <= told["latency_p90_ms"] <= told["latency_p99_ms"] <= told["latency_max_ms"]
+    assert (1.0, 0.0, 1.0) == (told["agreement"], told["output_error"], told["finite"])
+    assert (3_504_872, "depthwise", "random") == (told["parameters"], told["family"], told["weights"])
+    # 300.8 M multiply-adds an image (Sandler et al. 2018), without those of additions and normalisation.
+    assert told["flop_per_image"] == pytest.approx(2 * 300.8e6, rel=0.01)
+    assert told["ceiling_FLOP_per_s"] > 1e8
+    assert told["ceiling_B_per_s"] > 1e8
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize(
+    ("runtime", "error"), [("onnx-float32", 1e-4), ("onnx-float16", 0.02), ("torch-bfloat16", 0.2), ("onnx-int8", 1.0)]
+)
+def test_every_runtime_agrees_with_float32_as_far_as_its_precision_goes(execute, runtime, error):
+    done = execute("inference.py", "--model", "resnet18", "--runtime", runtime, *SHORT, "--ceilings", "0")
+    assert 0 == done.code, done.stderr
+    told = done.marks.results
+    assert 0 < told["output_error"] < error
+    assert 1.0 == told["finite"]
+    assert told["agreement"] > 0.6
+    item_B = {"float32": 4, "float16": 2, "bfloat16": 2, "int8": 1}[runtime.split("-")[1]]
+    assert told["bytes_per_image"] / item_B > 11_689_512 / 2
+
+
+def test_onnx_runtime_reads_memory_that_is_still_there(execute):
+    done = execute("inference.py", "--model", "mobilenet_v2", "--runtime", "onnx-float16", *SHORT, "--ceilings", "0")
+    assert 0 == done.code, done.stderr
+    assert done.marks.results["output_error"] < 0.05
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
+def test_what_is_not_there_is_refused_with_the_reason(execute):
+    done = execute("inference.py", "--model", "mobilenet_v2", "--device", "cuda")
+    assert 3 == done.code
+    assert "PyTorch sees no CUDA device here; use --device cpu, or a PyTorch built for CUDA\n" == done.stderr
+
+
+def test_values_that_are_not_finite_are_a_failure_with_its_figures(module, monkeypatch, capsys):
+    inference = module("inference")
+    told = inference.agree(
+        torch.nn.Identity(),
+        (torch.ones(2, 3),),
+        lambda number: torch.tensor([[1.0, 2, torch.inf]] * 2),
+        torch.device("cpu"),
+    )
+    assert 2 / 3 == pytest.approx(told["finite"])
+    assert told["output_error"] == pytest.approx((1 / 6**0.5) * 2**0.5)
+
+
+def test_percentiles_are_latencies_that_occurred(module):
+    told = module("inference").percentiles(array("q", [n * 1_000_000 for n in range(100, 0, -1)]))
+    assert [50, 90, 95, 99, 100, 50.5] == [
+        told[f"latency_{name}_ms"] for name in ("p50", "p90", "p95", "p99", "max", "mean")
+    ]
+    assert 7.0 == module("inference").percentiles(array("q", [7_000_000]))["latency_p99_ms"]
+
+
+def test_the_cost_is_counted_by_hand_for_one_layer(module):
+    layer = torch.nn.Linear(30, 20)
+    flop, elements = module("inference").cost(layer, torch.zeros(7, 30))
+    assert 2 * 7 * 30 * 20 == flop
+    assert sum(prod(shape) for shape in ((7, 30), (30, 20), (20,), (7, 20))) == elements
+
+
+def test_a_loop_ends_by_time_and_does_its_fewest(module):
+    ran: list[int] = []
+    latencies, took_s = module("inference").loop(ran.append, 0.0, fewest=6)
+    assert [0, 1, 2, 3, 0, 1] == ran
+    assert 6 == len(latencies)
+    assert took_s == pytest.approx(sum(latencies) / 1e9)
