@@ -1,52 +1,58 @@
-"""Power over time: readings -> bins that conserve energy, aligned to the window, and bands across runs.
+"""Power over time: bins that conserve energy, aligned to the window or to a phase, and bands across runs.
 
 ::
 
-    bins = run_bins(night, runs, choice, bin_s=0.5)               one record a run
+    bins = run_bins(night, runs, choice, bin_s=0.5)               one record a run, read from its samples
+    bins = window_bins(traces, runs, choice)                      the same from traces that were taken already
+    bins = aligned_bins(traces, runs, choice)                     within a phase, the mean over its occurrences
     curve = band(bins, level=0.95)                                one row a (configuration, bin)
-
-A bin's energy is the difference of the integral at its two edges (a mean of samples would lose or invent energy), and
-the bins of a run are scaled to the energy that is reported for it, so that they sum to it exactly.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from analysis.energy import Meter, read_meters
+from analysis.energy import read_meters
 from analysis.load import Night
-from analysis.statistics.bands import pointwise
-from harness import joules
+from analysis.statistics.bands import pointwise, simultaneous
+from analysis.traces import MOST_EDGES, SEEN, MeterTrace, RunTrace, bins_of, edges_of, occurrences_of
 from harness.domains import Choice
 from harness.errors import NightFolderError
+from harness.record import Phase, RunRecord
 
-COLUMNS = ("configuration", "bin", "t_s", "power_W", "low_W", "high_W", "n")
-_MOST_BINS = 1_000_000
+COLUMNS = ("configuration", "bin", "t_s", "power_W", "low_W", "high_W", "all_low_W", "all_high_W", "n")
+
+Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class RunBins:
-    """The energy of one run in bins from the begin of its window; the last bin ends with the window."""
+    """The energy of one run in bins from the begin of its window or phase; the last bin ends with it."""
 
     run: str
     configuration: str
-    edges_s: NDArray[np.float64]
-    """(bins + 1,), from 0 to the window's duration."""
-    energy_J: NDArray[np.float64]
+    edges_s: Floats
+    """(bins + 1,), from 0 to the whole duration."""
+    energy_J: Floats
     """(bins,), summed over the domains."""
     refresh_s: float
-    """The slowest sensor's refresh, NaN where it is not known."""
+    """The slowest source's refresh, or the step of its readings where that is longer; NaN where it is not known."""
+    seen: Floats | None = None
+    """(bins,), the part of each that lies in no gap of any domain; None: all of it."""
+    is_counter: bool = False
+    """Whether a domain's course was told by a counter alone."""
 
     @property
-    def power_W(self) -> NDArray[np.float64]:
-        """Mean power in each bin, (bins,)."""
-        power: NDArray[np.float64] = self.energy_J / np.diff(self.edges_s)
-        return power
+    def power_W(self) -> Floats:
+        """Mean power in each bin, (bins,); NaN where most of it was not seen: a gap stays a gap."""
+        power: Floats = self.energy_J / np.diff(self.edges_s)
+        return power if self.seen is None else np.where(self.seen < SEEN, np.nan, power)
 
 
 def run_bins(
@@ -56,41 +62,89 @@ def run_bins(
     *,
     bin_s: float = 0.5,
     phase: str | None = None,
+    occurrence: int = 1,
 ) -> list[RunBins]:
-    """The bins of each of ``runs``, of its window or of its first phase of that name.
+    """The bins of each of ``runs``, of its window or of one ``occurrence`` (from 1) of the phase ``phase``.
 
-    A run without that phase, without readable samples, or without one of the domains by its chosen source is left out:
-    it has no total either. Refuses a width that is not positive.
+    A phase of that very name is meant, or one of that name and a number ("epoch" has the occurrence "epoch 3"). A run
+    without that phase, without readable samples, or without one of the domains by its chosen source is left out: it
+    has no total either. Refuses a width that is not positive.
     """
     if not bin_s > 0:
         raise ValueError(f"a bin has a positive width, not {bin_s} s")
     found: list[RunBins] = []
     for run in runs:
         record = night.records[run]
-        named = record.window if phase is None else next((p for p in record.phases if p.name == phase), None)
-        if named is None or named.end_ns <= named.begin_ns or named.duration_s / bin_s > _MOST_BINS:
+        named = _stretch(record, phase, occurrence)
+        if named is None or named.end_ns <= named.begin_ns or named.duration_s / bin_s > MOST_EDGES:
             continue
         try:
             meters = {meter.key: meter for meter in read_meters(night.meters.aligned(run, night.samples(run)))}
         except NightFolderError:
             continue
+        edges_ns = edges_of(named.begin_ns, named.end_ns, bin_s)
         chosen = [meters[source.key] for source in choice.summed if source.key in meters]
-        edges_ns = _edges(named.begin_ns, named.end_ns, bin_s)
-        parts = [_bin(meter, edges_ns) for meter in chosen]
-        if not chosen or len(chosen) < len(choice.domains) or any(part is None for part in parts):
+        parts = [part for meter in chosen if (part := bins_of(meter, edges_ns)) is not None]
+        if not parts or len(parts) < len(choice.domains):
             continue
-        energy_J = np.sum([part for part in parts if part is not None], axis=0)
-        refreshes = [meter.refresh_s for meter in chosen]
+        energy_J, seen = np.sum([part for part, _ in parts], axis=0), np.min([part for _, part in parts], axis=0)
         edges_s = (edges_ns - named.begin_ns) / 1e9
-        found.append(RunBins(run, record.configuration, edges_s, energy_J, max(refreshes)))
+        refresh_s = max(meter.refresh_s for meter in chosen)
+        found.append(RunBins(run, record.configuration, edges_s, energy_J, refresh_s, seen))
     return found
 
 
-def band(bins: Sequence[RunBins], level: float = 0.95) -> pd.DataFrame:
-    """Mean power over the runs of each configuration, with a pointwise t interval: one row a (configuration, bin).
+def window_bins(traces: Mapping[str, RunTrace], runs: Iterable[str], choice: Choice) -> list[RunBins]:
+    """The bins of the windows of ``runs``, summed over the domains of ``choice``; a run that lacks one is left out."""
+    found: list[RunBins] = []
+    for run, trace, chosen in complete(traces, runs, choice):
+        energy_J = np.sum([meter.bins_J for meter in chosen], axis=0)
+        seen = np.min([meter.seen for meter in chosen], axis=0)
+        counted = any(meter.is_counter for meter in chosen)
+        found.append(RunBins(run, trace.configuration, trace.edges_s, energy_J, resolution_of(chosen), seen, counted))
+    return found
 
-    configuration, bin (from 0), t_s (the bin's middle, from the window's begin), power_W, low_W, high_W (NaN for one
-    run), n. A run counts in the bins that it fills; its last, shorter one only where it has no other.
+
+def aligned_bins(traces: Mapping[str, RunTrace], runs: Iterable[str], choice: Choice) -> list[RunBins]:
+    """The same within the phase that the traces are aligned to: the mean over its occurrences in each run."""
+    found: list[RunBins] = []
+    for run, trace, chosen in complete(traces, runs, choice):
+        power_W = np.sum([meter.aligned_W for meter in chosen], axis=0)
+        reached = np.flatnonzero(np.isfinite(power_W))
+        if not reached.size:
+            continue
+        edges_s = trace.aligned_edges_s[: reached[-1] + 2]
+        power_W = power_W[: reached[-1] + 1]
+        energy_J, seen = np.nan_to_num(power_W) * np.diff(edges_s), np.isfinite(power_W).astype(float)
+        counted = any(meter.is_counter for meter in chosen)
+        found.append(RunBins(run, trace.configuration, edges_s, energy_J, resolution_of(chosen), seen, counted))
+    return found
+
+
+def resolution_of(meters: Iterable[MeterTrace]) -> float:
+    """The slowest of the sources; NaN where none of them is known."""
+    return max((meter.resolution_s for meter in meters if meter.resolution_s > 0), default=math.nan)
+
+
+def complete(
+    traces: Mapping[str, RunTrace], runs: Iterable[str], choice: Choice
+) -> Iterable[tuple[str, RunTrace, list[MeterTrace]]]:
+    """The traces of those of ``runs`` that have every domain of ``choice`` by its source."""
+    for run in runs:
+        trace = traces.get(run)
+        if trace is not None:
+            chosen = [trace.meters[source.key] for source in choice.summed if source.key in trace.meters]
+            if chosen and len(chosen) == len(choice.domains):
+                yield run, trace, chosen
+
+
+def band(bins: Sequence[RunBins], level: float = 0.95) -> pd.DataFrame:
+    """Mean power over the runs of each configuration, with two intervals: one row a (configuration, bin).
+
+    configuration, bin (from 0), t_s (the bin's middle, from the window's begin), power_W, low_W and high_W (pointwise t
+    interval; NaN for one run), all_low_W and all_high_W (simultaneous, see ``statistics.bands``; NaN below three runs
+    and in bins that fewer than half of the runs reach), n. A run counts in the bins that it fills and that lie in no
+    gap of its readings; its last, shorter one only where it has no other. A bin without any run is NaN, n 0.
     """
     frames: list[pd.DataFrame] = []
     for configuration in dict.fromkeys(item.configuration for item in bins):
@@ -100,45 +154,24 @@ def band(bins: Sequence[RunBins], level: float = 0.95) -> pd.DataFrame:
         power = np.full((len(rows), longest), np.nan)
         for place, (item, count) in enumerate(zip(rows, whole, strict=True)):
             power[place, :count] = item.power_W[:count]
-        mean, low, high, n = pointwise(power, level)
+        there = np.isfinite(power).any(axis=0)
+        figures = np.full((5, longest), np.nan)
+        n = np.zeros(longest, dtype=np.int64)
+        if there.any():
+            *figures[:3, there], n[there] = pointwise(power[:, there], level)
+            every = simultaneous(power[:, there], level)
+            figures[3:, there] = every.low, every.high
         edges = next(item.edges_s for item, count in zip(rows, whole, strict=True) if count == longest)[: longest + 1]
-        frames.append(
-            pd.DataFrame(
-                {
-                    "configuration": configuration,
-                    "bin": np.arange(longest),
-                    "t_s": (edges[:-1] + edges[1:]) / 2,
-                    "power_W": mean,
-                    "low_W": low,
-                    "high_W": high,
-                    "n": n,
-                }
-            )
-        )
+        columns = [configuration, np.arange(longest), (edges[:-1] + edges[1:]) / 2, *figures, n]
+        frames.append(pd.DataFrame(dict(zip(COLUMNS, columns, strict=True))))
     return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=list(COLUMNS))
 
 
-def _edges(begin_ns: int, end_ns: int, bin_s: float) -> NDArray[np.int64]:
-    """From begin to end in steps of ``bin_s``; a last step of less than a nanosecond belongs to the one before it."""
-    count = max(1, int(np.ceil((end_ns - begin_ns) / 1e9 / bin_s - 1e-9)))
-    edges: NDArray[np.int64] = begin_ns + np.rint(np.arange(count + 1) * bin_s * 1e9).astype(np.int64)
-    edges[-1] = end_ns
-    return edges
-
-
-def _bin(meter: Meter, edges_ns: NDArray[np.int64]) -> NDArray[np.float64] | None:
-    """The energy of each bin, scaled to the energy of the whole; None where that cannot be told."""
-    whole_J = meter.energy(int(edges_ns[0]), int(edges_ns[-1])).energy_J
-    series = meter.power if meter.power is not None and len(meter.power.t_ns) > 1 else meter.counter
-    if series is None or not np.isfinite(whole_J):
-        return None
-    # The window may reach a few readings beyond the trace; there its outermost bins are short of energy, not the sum.
-    inside = np.clip(edges_ns, series.t_ns[0], series.t_ns[-1])
-    parts_J: NDArray[np.float64] = np.diff(joules.energy_until(series, inside))
-    traced_J = float(parts_J.sum())
-    if traced_J > 0:
-        return parts_J * (whole_J / traced_J)
-    return np.diff(edges_ns) * (whole_J / float(edges_ns[-1] - edges_ns[0]))
+def _stretch(record: RunRecord, phase: str | None, occurrence: int) -> Phase | None:
+    if phase is None:
+        return record.window
+    found = occurrences_of(record, phase)
+    return found[occurrence - 1] if 0 < occurrence <= len(found) else None
 
 
 def _whole(item: RunBins) -> int:

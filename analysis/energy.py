@@ -12,8 +12,9 @@ A run that lacks one of the domains by its chosen source has no total: never a s
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -55,6 +56,7 @@ class Meter:
     """Counter over trace in this run."""
     refresh_s: float
     """The longer of the trace's documented and seen refresh; the counter's where there is no trace; NaN unknown."""
+    _told: dict[tuple[int, int], joules.WindowEnergy] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def key(self) -> tuple[str, str, str]:
@@ -62,8 +64,12 @@ class Meter:
         return self.domain, self.origin, str(self.quality)
 
     def energy(self, begin_ns: int, end_ns: int) -> joules.WindowEnergy:
-        """The energy of one stretch."""
-        return joules.window_energy(self.power, self.counter, begin_ns, end_ns, self.ratio)
+        """The energy of one stretch, which is integrated once."""
+        found = self._told.get((begin_ns, end_ns))
+        if found is None:
+            found = joules.window_energy(self.power, self.counter, begin_ns, end_ns, self.ratio)
+            self._told[begin_ns, end_ns] = found
+        return found
 
 
 @dataclass(frozen=True)
@@ -74,6 +80,12 @@ class Measured:
     damage: tuple[Damage, ...] = ()
     mended: tuple[Damage, ...] = ()
     """Runs whose samples were out of order, repeated or not finite: mended, and said so."""
+    reduced: Mapping[str, Any] = field(default_factory=dict)
+    """What the caller's reduction gave, by run."""
+
+
+Reduction = Callable[[RunRecord, Mapping[str, Series], Sequence[Meter]], Any]
+"""One run's record, channels and meters -> what else is wanted of them: samples are read once."""
 
 
 def energy(night: Night) -> pd.DataFrame:
@@ -89,12 +101,16 @@ def energy(night: Night) -> pd.DataFrame:
     return measure(night).frame.copy()
 
 
-def measure(night: Night) -> Measured:
-    """Read the samples of every run that was launched, one run at a time, and integrate its phases."""
+def measure(night: Night, reduction: Reduction | None = None) -> Measured:
+    """Read the samples of every run that was launched, one run at a time, and integrate its phases.
+
+    ``reduction`` is called for each run while its samples are in memory.
+    """
     rows: list[dict[str, object]] = []
     damage: list[Damage] = []
     mended: list[Damage] = []
     idle: dict[str, dict[Told, Idle]] = {}
+    reduced: dict[str, Any] = {}
     for run, record in night.records.items():
         if record.launched_ns is None or record.exited_ns is None:
             continue
@@ -107,9 +123,11 @@ def measure(night: Night) -> Measured:
         meters = read_meters(series)
         idle[run] = _idle(record, meters)
         rows += _rows(run, record, record.launched_ns, record.exited_ns, meters)
+        if reduction is not None:
+            reduced[run] = reduction(record, series, meters)
     frame = pd.DataFrame(rows, columns=list(COLUMNS))
     frame = _with_idle(night, frame, idle)
-    return Measured(frame, tuple(damage), tuple(mended))
+    return Measured(frame, tuple(damage), tuple(mended), reduced)
 
 
 def read_meters(series: Mapping[str, Series]) -> list[Meter]:

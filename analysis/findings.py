@@ -12,6 +12,7 @@ from typing import Any
 
 from analysis.estimates import Estimate as Estimate
 from analysis.estimates import Test as Test
+from analysis.temporal import Temporal
 
 
 @dataclass(frozen=True)
@@ -260,6 +261,8 @@ class Findings:
     agreements: tuple[Agreement, ...] = ()
     carbon: Carbon | None = None
     """None: the protocol asks for no CO2."""
+    temporal: Temporal | None = None
+    """The time inside the runs: epochs, the course of power, dips, loads."""
     nights: tuple[NightRatio, ...] = ()
     """Of nights that were joined; the nights' interaction with each comparison stands in ``omnibus``."""
     outlier_rule: Mapping[str, Any] = field(default_factory=dict)

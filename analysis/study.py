@@ -12,6 +12,7 @@ Another plan may be given: then everything it changes is exploratory, and the fi
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,7 @@ from analysis.cautions import Evidence, cautions
 from analysis.comparisons import Method, compare, contrasts
 from analysis.drift import drift
 from analysis.energy import choice_of, measure, of_choice, window_rows
+from analysis.epochs import epoch_rows
 from analysis.equivalences import equivalences
 from analysis.exploratory import exploratory
 from analysis.facts import design as design_facts
@@ -37,6 +39,8 @@ from analysis.omnibus import omnibus
 from analysis.quality import assess
 from analysis.response import DURATION, ENERGY, NET, POWER, Response, find, responses
 from analysis.sources import absolute_class, recorded, sources
+from analysis.traces import Traces, grid_of, reduce_run
+from analysis.within import temporal
 from analysis.wording import first_line, headline, headline_all, methods
 from harness.domains import Choice
 
@@ -57,6 +61,10 @@ class Study:
     """One row a (run, phase, domain, origin), as ``energy(night)`` gives it."""
     agreement: pd.DataFrame
     """Of domains with several sources, one row a (pair of them, run); see ``agreement.POINTS``."""
+    traces: Traces
+    """Of each run that was read: its power over time, reduced."""
+    epochs: pd.DataFrame
+    """One row a (run, epoch) of the headline's runs; see ``epochs.epoch_rows``."""
     response: Response
     choice: Choice
 
@@ -70,7 +78,9 @@ def examine(night: Night, plan: Analysis | None = None) -> Study:
     """The same with the frames that it rests on."""
     analysis = night.protocol.analysis if plan is None else plan
     changed = analysis != night.protocol.analysis
-    measured = measure(night)
+    bins = grid_of(night, analysis)
+    measured = measure(night, functools.partial(reduce_run, grid=bins))
+    traces = Traces(bins, measured.reduced if night.imported.get("sampled", True) else {})
     frame = measured.frame
     choice = choice_of(frame, analysis.energy, analysis.prefer)
     found = responses(night, measured, choice)
@@ -95,6 +105,8 @@ def examine(night: Night, plan: Analysis | None = None) -> Study:
     valid = runs[(runs.validity == "valid") & (runs.status == "completed")]
     agreed = agreements(windows, choice, found[ENERGY].values, valid, method.level)
     by_night = nights_of(night, kept, compared, method)
+    epochs = epoch_rows(night, kept, frame, choice, analysis.accuracy)
+    inside = temporal(night, kept, epochs, traces, choice=choice, level=method.level)
     evidence = Evidence(
         night,
         measured,
@@ -110,6 +122,7 @@ def examine(night: Night, plan: Analysis | None = None) -> Study:
         agreed.found,
         by_night.tests,
         changed,
+        inside,
     )
     read_by = sources_read(measured, choice, response)
     design = design_facts(night, analysis, method, family, changed=changed)
@@ -140,6 +153,7 @@ def examine(night: Night, plan: Analysis | None = None) -> Study:
         ),
         omnibus=(*omnibus(night, kept, configurations), *by_night.tests),
         nights=by_night.ratios,
+        temporal=inside,
         drift=tuple(slopes),
         exclusions=assessment.exclusions,
         cautions=tuple(cautions(evidence)),
@@ -152,7 +166,7 @@ def examine(night: Night, plan: Analysis | None = None) -> Study:
         design=design,
         reproduce=reproduce(night),
     )
-    return Study(findings, runs, frame, agreed.points, response, choice)
+    return Study(findings, runs, frame, agreed.points, traces, epochs, response, choice)
 
 
 def _with_parts(runs: pd.DataFrame, found: dict[str, Response], response: Response) -> pd.DataFrame:

@@ -98,6 +98,8 @@ class Analysis(Section):
     outliers: Outliers = Outliers()
     equivalence: EquivalenceAim | None = None
     bin_ms: Annotated[float, Field(gt=0)] = 500.0
+    align: Annotated[str, Field(min_length=1)] = "window"
+    """A phase within which power is drawn too; window: within each epoch, where there are any."""
     recipe: Literal["blocks", "classic"] = "blocks"
     accuracy: str = "accuracy"
     """The workload metric that stands beside energy."""

@@ -5,7 +5,7 @@ The program looks for these by itself; none of them changes a number.
 
 from __future__ import annotations
 
-from analysis.cautions import comparison, imported, machine, measurement, meters, nights, waits
+from analysis.cautions import comparison, idleness, imported, machine, measurement, meters, nights, waits
 from analysis.cautions.evidence import Evidence
 from analysis.findings import Caution
 
@@ -34,6 +34,7 @@ def cautions(seen: Evidence) -> list[Caution]:
         measurement.verdicts,
         waits.gaps,
         waits.gates,
+        idleness.input_bound,
         machine.machine,
     )
     return [caution for part in parts for caution in part(seen)]

@@ -11,6 +11,7 @@ from analysis.findings import Agreement, Comparison, Group, Test
 from analysis.load import Night
 from analysis.quality import Assessment
 from analysis.response import Response
+from analysis.temporal import Temporal
 from harness.domains import Choice
 
 
@@ -35,6 +36,7 @@ class Evidence:
     """Of nights that were joined: their interactions, and the tests over nights."""
     changed: bool = False
     """Whether the analysis plan is another than the protocol's."""
+    temporal: Temporal | None = None
 
 
 def runs_text(count: int) -> str:

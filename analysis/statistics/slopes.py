@@ -36,3 +36,15 @@ def theil_sen(
         estimate = Estimate(float(slope.slope), unit, n=y.size, note=TOO_FEW)
     tau = stats.kendalltau(x, y)
     return Test(name, float(tau.statistic), float(tau.pvalue), (y.size,), estimate=estimate)
+
+
+def least_squares(response: ArrayLike, cause: ArrayLike) -> float | None:
+    """The slope of the straight line through ``response`` (n,) over ``cause`` (n,); None where there is no line."""
+    y, x = paired(response, cause)
+    return float(stats.linregress(x, y).slope) if y.size > 1 and has_scatter(x) else None
+
+
+def median_slope(response: ArrayLike, cause: ArrayLike) -> float | None:
+    """The Theil-Sen slope alone, without interval or test; None below three values, or where ``cause`` stands still."""
+    y, x = paired(response, cause)
+    return float(stats.theilslopes(y, x).slope) if y.size > 2 and has_scatter(x) else None

@@ -1,0 +1,123 @@
+"""Where does a run's power fall well below its own level? One trace -> its dips, and the phases in which they lie.
+
+A dip is a stretch in which every reading lies below ``SHARE`` of the window's level, for at least ``REFRESHES``
+refreshes of the sensor. The level is the median over equal pieces of the window, so that neither the dips nor a short
+peak move it. A gap in the readings ends a dip: what was not read was not low.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness import joules
+from harness.record import Kind, RunRecord
+
+SHARE = 0.6
+REFRESHES = 2.0
+SHORTEST = 20.0
+"""Refreshes that a window must hold before its dips are looked for."""
+_NUMBERED = re.compile(r"(.+) \d+")
+
+
+@dataclass(frozen=True)
+class Dipped:
+    """The dips of one domain in one run."""
+
+    level_W: float
+    by_place: Mapping[str, tuple[int, float]]
+    """Where they lie -> how many, and how long together in seconds."""
+    share: NDArray[np.float64]
+    """(bins,), the part of each bin that lies in a dip, 0 to 1."""
+
+
+def dips_of(
+    series: joules.Series,
+    gaps: NDArray[np.bool_],
+    record: RunRecord,
+    edges_ns: NDArray[np.int64],
+    *,
+    level_W: float,
+    resolution_s: float,
+) -> Dipped | None:
+    """The dips of ``series`` between the outermost of ``edges_ns``; ``gaps`` (n - 1,) marks steps without readings.
+
+    None where the window is shorter than ``SHORTEST`` refreshes (``resolution_s``), or its level is not positive.
+    """
+    begin_ns, end_ns = int(edges_ns[0]), int(edges_ns[-1])
+    if (end_ns - begin_ns) / 1e9 < SHORTEST * resolution_s or not level_W > 0:
+        return None
+    low = max(int(np.searchsorted(series.t_ns, begin_ns, "right")) - 1, 0)
+    high = min(int(np.searchsorted(series.t_ns, end_ns, "left")) + 1, len(series.t_ns))
+    stamps, below = series.t_ns[low:high], _power(series, low, high) < SHARE * level_W
+    turns = np.diff(np.concatenate([[False], below & ~gaps[low : high - 1], [False]]).astype(np.int8))
+    begins = np.maximum(stamps[np.flatnonzero(turns == 1)], begin_ns)
+    ends = np.minimum(stamps[np.flatnonzero(turns == -1)], end_ns)
+    long = (ends - begins) / 1e9 >= REFRESHES * resolution_s * (1 - 1e-6)
+    begins, ends = begins[long], ends[long]
+    return Dipped(level_W, _placed(begins, ends, record), covered_by(begins, ends, edges_ns))
+
+
+def _power(series: joules.Series, low: int, high: int) -> NDArray[np.float64]:
+    """The mean power of each step between two stamps."""
+    value = series.value[low:high]
+    if series.kind is Kind.COUNTER:
+        return np.diff(value) / (np.diff(series.t_ns[low:high]) / 1e9)
+    return value[1:] if series.kind is Kind.MEAN else (value[:-1] + value[1:]) / 2
+
+
+def covered_by(begins: NDArray[np.int64], ends: NDArray[np.int64], edges_ns: NDArray[np.int64]) -> NDArray[np.float64]:
+    """The part of each bin between ``edges_ns`` that lies in one of the stretches, which are in order and apart."""
+    if not begins.size:
+        return np.zeros(len(edges_ns) - 1)
+    points = np.column_stack([begins, ends]).ravel() - edges_ns[0]
+    lengths = np.column_stack([np.zeros(len(begins)), ends - begins]).ravel()
+    until = np.interp(edges_ns - edges_ns[0], points, np.cumsum(lengths))
+    part: NDArray[np.float64] = np.clip(np.diff(until) / np.diff(edges_ns), 0.0, 1.0)
+    return part
+
+
+def _placed(begins: NDArray[np.int64], ends: NDArray[np.int64], record: RunRecord) -> dict[str, tuple[int, float]]:
+    """Each dip counts where its middle lies: in the shortest marked phase around it, without its number."""
+    if not begins.size:
+        return {}
+    middles = begins + (ends - begins) // 2
+    order = sorted(record.phases, key=lambda phase: phase.begin_ns - phase.end_ns)
+    names = [_outside(record), *dict.fromkeys(place_of(phase.name) for phase in order)]
+    codes = np.zeros(len(middles), dtype=np.int64)
+    for phase in order:
+        if record.window is not None and phase.name == record.window.name:
+            continue
+        first, last = np.searchsorted(middles, [phase.begin_ns, phase.end_ns])
+        codes[first:last] = names.index(place_of(phase.name), 1)
+    lengths_s = (ends - begins) / 1e9
+    return {
+        names[code]: (int((codes == code).sum()), float(lengths_s[codes == code].sum()))
+        for code in np.unique(codes).tolist()
+    }
+
+
+def place_of(name: str) -> str:
+    """A phase's name without its number: "epoch 3" is an epoch."""
+    found = _NUMBERED.fullmatch(name)
+    return found[1] if found else name
+
+
+def _outside(record: RunRecord) -> str:
+    """What a moment of the window is called that lies in no phase inside it."""
+    window = "" if record.window is None else record.window.name
+    inner = [phase for phase in record.phases if _inside(phase.begin_ns, phase.end_ns, record) and phase.name != window]
+    numbered = [place_of(phase.name) for phase in inner if _NUMBERED.fullmatch(phase.name)]
+    if numbered:
+        outermost = max(inner, key=lambda phase: phase.end_ns - phase.begin_ns).name
+        return f"between {place_of(outermost)}s" if _NUMBERED.fullmatch(outermost) else f"between {numbered[0]}s"
+    return "between the marked phases" if inner else window or "the workload"
+
+
+def _inside(begin_ns: int, end_ns: int, record: RunRecord) -> bool:
+    window = record.window
+    return window is not None and window.begin_ns <= begin_ns and end_ns <= window.end_ns
