@@ -12,6 +12,7 @@ from typing import Any
 
 from analysis.estimates import Estimate as Estimate
 from analysis.estimates import Test as Test
+from analysis.grid_findings import Grid, Tradeoff
 from analysis.temporal import Temporal
 
 
@@ -261,6 +262,10 @@ class Findings:
     agreements: tuple[Agreement, ...] = ()
     carbon: Carbon | None = None
     """None: the protocol asks for no CO2."""
+    grid: Grid | None = None
+    """None: the protocol has no factors."""
+    tradeoff: Tradeoff | None = None
+    """None: no metric stands beside what is compared."""
     temporal: Temporal | None = None
     """The time inside the runs: epochs, the course of power, dips, loads."""
     nights: tuple[NightRatio, ...] = ()

@@ -32,6 +32,7 @@ from analysis.facts import design as design_facts
 from analysis.facts import read_by as sources_read
 from analysis.facts import reproduce
 from analysis.findings import Findings, Test
+from analysis.grid import grid
 from analysis.groups import groups
 from analysis.load import Night
 from analysis.nights import nights_of
@@ -41,6 +42,7 @@ from analysis.response import DURATION, ENERGY, NET, POWER, Response, find, resp
 from analysis.sources import absolute_class, recorded, sources
 from analysis.traces import Traces, grid_of, reduce_run
 from analysis.within import temporal
+from analysis.tradeoff import tradeoff
 from analysis.wording import first_line, headline, headline_all, methods
 from harness.domains import Choice
 
@@ -161,6 +163,8 @@ def examine(night: Night, plan: Analysis | None = None) -> Study:
         recorded=tuple(recorded(windows, choice, kept, configurations, method.level)),
         agreements=agreed.found,
         carbon=emitted,
+        grid=grid(night, runs, compared, method),
+        tradeoff=tradeoff(night, analysis, runs, found=found, response=response, level=method.level),
         outlier_rule=assessment.rule,
         methods=f"{said} {carbon_words(emitted)}".strip(),
         design=design,

@@ -86,6 +86,13 @@ class Ratio(Section):
         return self.ready.replace("_", " ") if self.ready else self.name
 
 
+class TradeoffAim(Section):
+    """A metric that is weighed against what is compared."""
+
+    metric: str
+    better: Literal["higher", "lower"] = "higher"
+
+
 class Analysis(Section):
     """The analysis plan, frozen with the protocol; what it does not name is exploratory."""
 
@@ -109,6 +116,8 @@ class Analysis(Section):
     """Against the baseline, or all pairs; left out: the former where a baseline is named."""
     ratio: Annotated[tuple[Ratio, ...], BeforeValidator(as_array)] = ()
     """Ratio metrics beside the headline."""
+    tradeoff: TradeoffAim | None = None
+    """The Pareto front of this metric against what is compared; left out: of accuracy, as exploratory."""
     carbon: Annotated[tuple[Carbon, ...], BeforeValidator(as_array)] = ()
     """Places beside one another; one table, or an array of tables. Without it no CO2 appears."""
 

@@ -169,6 +169,10 @@ def _analysis(protocol: Protocol) -> Problems:
         )
         what = "equivalence is shown for a metric that the workload reports, in its own unit"
         yield Problem("analysis.equivalence.metric", what, repr(aim.metric), remedy)
+    if analysis.tradeoff is not None and analysis.tradeoff.metric.strip() in ("", analysis.metric):
+        remedy = 'name a result of the workload, as in {metric = "accuracy", better = "higher"}'
+        what = "a trade-off is between what is compared and something else"
+        yield Problem("analysis.tradeoff.metric", what, repr(analysis.tradeoff.metric), remedy)
 
 
 def _waits(protocol: Protocol) -> Problems:

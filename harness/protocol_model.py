@@ -17,6 +17,7 @@ from harness.protocol_analysis import Carbon as Carbon
 from harness.protocol_analysis import EquivalenceAim as EquivalenceAim
 from harness.protocol_analysis import Outliers as Outliers
 from harness.protocol_analysis import Ratio as Ratio
+from harness.protocol_analysis import TradeoffAim as TradeoffAim
 from harness.protocol_gates import Gates, Judge
 from harness.protocol_section import Command as Command
 from harness.protocol_section import CountryCode, Seconds, as_array

@@ -92,6 +92,8 @@ def _workload(protocol: Protocol, factor: float, window_s: float, faults: Sequen
     results = [protocol.analysis.accuracy, protocol.analysis.metric]
     if protocol.analysis.equivalence:
         results.append(protocol.analysis.equivalence.metric)
+    if protocol.analysis.tradeoff:
+        results.append(protocol.analysis.tradeoff.metric)
     results += [part for ratio in protocol.analysis.ratio for part in ratio.parts(protocol.analysis.accuracy)]
     wanted = [item for item in dict.fromkeys(results) if not any(part in item for part in _NOT_A_RESULT)]
     metrics = [part for item in wanted for part in ("--metric", f"{_literal(item)}=0.8")]

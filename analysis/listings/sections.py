@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields, replace
 import pandas as pd
 
 from analysis.listings import answers, attempts, carbon, evidence, instruments
+from analysis.listings import grid as of_grid
 from analysis.listings import meters as of_meters
 from analysis.listings import night as of_night
 from analysis.load import Night
@@ -17,6 +18,7 @@ NAMES = (
     *("summary", "comparisons", "effects", "equivalence", "metrics", "exploratory", "drift", "verdicts", "sampler"),
     "nights",
     "meters",
+    *("factors", "levels", "cells", "tradeoff"),
     *("sources", "recorded", "agreement"),
     *("attempts", "cohorts", "gaps", "gates", "faults"),
     *("carbon", "places", "exclusions", "outlier-rule", "tests", "runs", "machine", "channels", "design", "reproduce"),
@@ -59,12 +61,17 @@ def sections(night: Night, study: Study, rows: pd.DataFrame) -> Sections:
         (answers.metrics, any(group.metrics for group in found.groups)),
         (carbon.carbon, found.carbon is not None),
         (carbon.places, found.carbon is not None),
+        (of_grid.tradeoff, found.tradeoff is not None),
         (answers.exploratory, bool(found.exploratory)),
         (instruments.recorded, several),
     )
     of_instruments = ((instruments.sources, bool(found.sources)), (instruments.agreement, bool(found.agreements)))
     listed = Sections(
-        results=(answers.summary(found), *(make(found) for make, wanted in optional if wanted)),
+        results=(
+            answers.summary(found),
+            *of_grid.grid_tables(found),
+            *(make(found) for make, wanted in optional if wanted),
+        ),
         drift=(evidence.drift(found),),
         quality=(
             *(make(found) for make, wanted in of_instruments if wanted),
