@@ -29,12 +29,26 @@ def begin_anew(opened: OpenNight, progress: Progress, block: int, gap_s: float |
             f"block {block} stood still for {duration(gap_s)}, longer than night.max_block_gap_s = {limit_s:g}:"
             " it is begun anew"
         )
-    for outcome in counted:
+    supersede_runs(opened, progress, block, why, gap_s=gap_s, limit_s=None if gap_s is None else limit_s)
+    yield Trouble(told, remedy=f"its {len(counted)} earlier runs stay on disk as superseded")
+
+
+def supersede_runs(
+    opened: OpenNight,
+    progress: Progress,
+    block: int,
+    why: str,
+    *,
+    gap_s: float | None = None,
+    limit_s: float | None = None,
+) -> None:
+    """Mark the runs of a block as superseded, on disk and in ``progress``; raises NightFolderError."""
+    for outcome in progress.counted(block):
         path = opened.folder.runs / str(
             RunName(outcome.block, outcome.position, outcome.attempt, slug(outcome.configuration))
         )
         try:
-            supersede(path, why, gap_s, None if gap_s is None else limit_s)
+            supersede(path, why, gap_s, limit_s)
         except OSError as error:
             raise NightFolderError(
                 f"a run of a block that is begun anew cannot be marked as superseded: {error.strerror or error}",
@@ -42,7 +56,6 @@ def begin_anew(opened: OpenNight, progress: Progress, block: int, gap_s: float |
                 remedy=f"make room and rights there, then nightwatt resume {shlex.quote(str(opened.folder.root))}",
             ) from error
     progress.supersede(block)
-    yield Trouble(told, remedy=f"its {len(counted)} earlier runs stay on disk as superseded")
 
 
 def begin_anew_where_due(opened: OpenNight, progress: Progress, realtime_ns: int) -> Iterator[Event]:

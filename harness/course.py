@@ -212,6 +212,7 @@ def record_of(order: RunOrder, course: Course, folder: Path) -> RunRecord:
         rehearsal=order.rehearsal,
         cohort=order.cohort,
         night=order.night_id,
+        node=order.node,
     )
     evidence = Evidence(
         marks=course.marks,

@@ -14,7 +14,7 @@ import os
 import secrets
 import shutil
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from harness import protocol as protocols
 from harness.cohorts import Cohort, read_cohorts
 from harness.errors import NightFolderError, UsageError
 from harness.host import Host
+from harness.json_files import save, save_tree
 from harness.plan import Plan, Slot, document
 from harness.progress import Outcome, RunKey
 from harness.protocol_model import Protocol
@@ -46,7 +47,7 @@ from harness.record import (
 )
 
 _ENTRIES = (
-    "protocol.toml", "plan.json", "host.json", "cohorts.json", "status.html",
+    "protocol.toml", "plan.json", "host.json", "cohorts.json", "nodes", "cluster", "status.html",
     "journal", "sources", "runs", "report", "console.log", "lock",
 )  # fmt: skip
 
@@ -83,6 +84,8 @@ class OpenNight:
     """Slot and attempt of every run folder, whatever became of it."""
     partial: tuple[Path, ...] = ()
     """What an interruption left, not yet set aside."""
+    node: str = ""
+    """The anonymous id of the node that executes it, of a night on a cluster."""
 
 
 def note_conditions_after(folder: NightFolder, conditions: Mapping[str, str]) -> None:
@@ -139,7 +142,10 @@ def begin(
             ),
         )  # fmt: skip
         write_json(staging.host, host.to_json())
+        save_tree(staging.root)  # a night that can be seen is whole, also after a power cut
         staging.root.rename(final)
+        save(out)
+        save(out.absolute().parent)
     except OSError as error:
         shutil.rmtree(staging.root, ignore_errors=True)
         raise UsageError(
@@ -178,7 +184,12 @@ def read(root: Path) -> OpenNight:
             remedy=f"put the file back: a copy of {head.protocol_file.name} as it was when the night began",
         )
     _refuse_foreign(head.folder)
-    outcomes, used, partial = _runs(head)
+    return with_runs(head)
+
+
+def with_runs(head: OpenNight, wanted: Callable[[RunName], bool] = lambda _: True) -> OpenNight:
+    """A night that was read without its runs, with those of them that are wanted; raises NightFolderError."""
+    outcomes, used, partial = _runs(head, wanted)
     return dataclasses.replace(head, outcomes=tuple(outcomes), used=tuple(used), partial=tuple(partial))
 
 
@@ -255,7 +266,7 @@ def supersede(path: Path, why: str, gap_s: float | None = None, limit_s: float |
     write_json(path / RUN_JSON, renewed.to_json())
 
 
-def _runs(head: OpenNight) -> tuple[list[Outcome], list[RunKey], list[Path]]:
+def _runs(head: OpenNight, wanted: Callable[[RunName], bool]) -> tuple[list[Outcome], list[RunKey], list[Path]]:
     """What the run folders say: outcomes of the settled ones, all attempts used, and the partial folders."""
     folder = head.folder
     slots = {slot.key: slot for slot in head.plan.slots}
@@ -267,6 +278,8 @@ def _runs(head: OpenNight) -> tuple[list[Outcome], list[RunKey], list[Path]]:
             continue
         aside = SET_ASIDE.fullmatch(path.name)
         name = RunName.parse(aside[1] if aside else path.name)
+        if (name is not None and not wanted(name)) or not os.path.lexists(path):  # renamed meanwhile: it is at work
+            continue
         slot = slots.get(name.slot) if name else None
         ours = name is not None and slot is not None and name.slug == slug(slot.configuration)
         if name is None or slot is None or not ours or path.is_symlink() or not path.is_dir():

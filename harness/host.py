@@ -141,11 +141,12 @@ def differences(before: Mapping[str, str], now: Mapping[str, str]) -> tuple[str,
     return tuple(sentences)
 
 
-def anonymous_id(root: Path = Path("/")) -> str:
+def anonymous_id(root: Path = Path("/"), node: str = "") -> str:
     """Eight hexadecimal digits of a keyed hash of the machine id, or of the processor and kernel where there is none.
 
     The machine id itself is confidential (machine-id(5)); a keyed hash of it, cut short, names a machine to those who
-    know it already and tells others nothing.
+    know it already and tells others nothing. ``node``: the name of a cluster's node; nodes of one image share their
+    machine id.
     """
     for name in ("etc/machine-id", "var/lib/dbus/machine-id"):
         try:
@@ -153,8 +154,8 @@ def anonymous_id(root: Path = Path("/")) -> str:
         except OSError:
             continue
         if secret:
-            return hmac.new(secret, _ID_KEY, hashlib.sha256).hexdigest()[:8]
-    facts = f"{cpu_model(root)} {platform.machine()} {platform.release()}"
+            return hmac.new(secret + node.encode(), _ID_KEY, hashlib.sha256).hexdigest()[:8]
+    facts = f"{cpu_model(root)} {platform.machine()} {platform.release()}{node}"
     return hmac.new(facts.encode(), _ID_KEY, hashlib.sha256).hexdigest()[:8]
 
 

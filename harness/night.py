@@ -37,7 +37,7 @@ from harness.probe import instrument_settings, sensor_settings
 from harness.progress import Outcome, Progress
 from harness.protocol_model import Cooldown, Hook
 from harness.record import PARTIAL, NightFolder, RunName, RunRecord, slug
-from harness.run_folder import set_aside
+from harness.run_folder import note_why, set_aside
 from harness.sealing import SEALER_LOG, Sealer
 from harness.shift import Clock, Shift
 from harness.stop import Stop
@@ -46,6 +46,9 @@ from harness.warmup import warm_up
 
 SHORTEST_SLEEP_S = 60.0
 """Between two attempts of one session lie milliseconds; longer than this, the machine slept or we were stopped."""
+
+MOST_NAMED = 3
+"""So many folders are named in the night's last sentence."""
 
 Execute = Callable[[RunOrder, Stop], Iterator[Event]]
 
@@ -96,6 +99,8 @@ class _Walk:
         self.attempt_end_boottime_ns: int | None = None
         self.hints: dict[str, Any] = {}
         self.last_reason = ""
+        self.unrecorded: list[str] = []
+        """The folders of this session's attempts that left no record."""
 
     def events(self, resumed: bool) -> Iterator[Event]:
         """The whole session."""
@@ -111,6 +116,7 @@ class _Walk:
         )
         for partial in self.opened.partial:
             aside = set_aside(partial)
+            note_why(aside, "it was cut short: the session that executed it was killed, or the machine lost its power")
             yield Trouble("this run was cut short; it is kept, and its slot executed again", run=aside.name)
         if left:
             yield from self.shift.wait(self.stop)
@@ -163,7 +169,9 @@ class _Walk:
             self.last_reason = error.what if isinstance(error, NightwattError) else str(error)
             partial = self.folder.runs / f"{order.name}{PARTIAL}"
             if partial.exists():
-                set_aside(partial)
+                aside = set_aside(partial)
+                note_why(aside, self.last_reason)
+                self.unrecorded.append(aside.name)
             yield _trouble(error, str(order.name))
         self.attempt_end_boottime_ns = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
         retired = self.progress.retired(slot.configuration)
@@ -216,6 +224,7 @@ class _Walk:
             named_metrics=named_metrics(protocol.analysis),
             cohort=self.opened.cohort,
             night_id=self.opened.id,
+            node=self.opened.node,
         )
 
     def filled(self, command: tuple[str, ...], given: dict[str, str]) -> tuple[str, ...]:
@@ -297,19 +306,30 @@ class _Walk:
         """No slot is open any more: whether all are as they should be."""
         if given_up:
             return NightEnded(ExitCode.UNFINISHED, f"the night is over: {done}", f"nightwatt resume {folder}")
-        imperfect = len(self.progress.imperfect())
-        if imperfect:
-            done += f", {imperfect} of them failed, invalid or retired"
-        code = ExitCode.UNFINISHED if imperfect else ExitCode.DONE
+        code = ExitCode.UNFINISHED if self.progress.imperfect() else ExitCode.DONE
         return NightEnded(code, f"the night is over: {done}", f"nightwatt report {folder}")
+
+    def counts(self, slots: int, left: int, given_up: int) -> str:
+        """How many slots have a valid run, and what became of the others."""
+        valid = sum(item.valid for item in self.progress.standing())
+        parts = [f"{valid} of {slots} runs are valid"]
+        if bad := slots - left - given_up - valid:
+            parts.append(f"{bad} failed, invalid or retired")
+        if given_up:
+            parts.append(f"{given_up} could not be carried out and left no record")
+        if left:
+            parts.append(f"{left} to do")
+        if self.unrecorded:
+            more = len(self.unrecorded) - MOST_NAMED
+            named = ", ".join(self.unrecorded[:MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
+            parts.append(f"attempts without a record are kept as {named}")
+        return ", ".join(parts)
 
     def ended(self, slots: int) -> NightEnded:
         """How the session ended, and what to do now."""
         left = len(self.progress.open_slots())
         given_up = len(self.progress.given_up())
-        done = f"{slots - left - given_up} of {slots} runs are done"
-        if given_up:
-            done += f", {given_up} could not be carried out and left no record"
+        done = self.counts(slots, left, given_up)
         folder = shlex.quote(str(self.folder.root))
         if not left:
             return self.over(done, folder, given_up=given_up)

@@ -73,5 +73,7 @@ class RunOrder:
     """Under which state of machine, software, workload and protocol it is executed."""
     night_id: str = ""
     """The name under which the night was begun."""
+    node: str = ""
+    """The anonymous id of the node that executes it, of a night on a cluster."""
     silence_s: float = 2.0
     """How long an instrument may say nothing before it counts as lost."""

@@ -55,6 +55,7 @@ class Outcome:
     wrong: tuple[str, ...] = ()
     """The words for what did not go well with it; empty for a run that can be compared."""
     reason: str = ""
+    node: str = ""
 
     @classmethod
     def of(cls, record: RunRecord) -> Outcome:
@@ -77,6 +78,7 @@ class Outcome:
             no_window=next((verdict.evidence for verdict in record.verdicts if verdict.name == "no_window"), ""),
             wrong=complaints(record),
             reason=reason(record) if complaints(record) else "",
+            node=sys.intern(record.node),
         )
 
     @property

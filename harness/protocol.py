@@ -27,7 +27,7 @@ from harness.commands import Source, command_line, environment, render, shipped,
 from harness.errors import Problem, ProtocolError, UsageError
 from harness.protocol_checks import check
 from harness.protocol_model import Protocol
-from harness.protocol_refusals import Refusal, refusals, shown, take_unavailable
+from harness.protocol_refusals import Refusal, refusals, shown
 
 __all__ = [
     "Protocol",
@@ -78,7 +78,7 @@ def read(path: str | Path, overrides: Mapping[str, Any] | None = None, folder: P
     file = Path(path)
     overrides = overrides or {}
     table = _table(file)
-    problems = [*_lay_over(table, overrides), *take_unavailable(table)]
+    problems = _lay_over(table, overrides)
     protocol, broken, found = _validated(table)
     problems += found
     if protocol is not None:

@@ -18,6 +18,7 @@ from harness.channels import DOMAIN_NAME
 from harness.commands import PYTHON, SEED, WORKLOADS, TemplateError, missing_programs, placeholders, values
 from harness.configurations import Configuration, cross, level_text
 from harness.domain_checks import check_domains
+from harness.engine_checks import check_engine
 from harness.errors import Problem
 from harness.hours import REMEDY as TIME_REMEDY
 from harness.hours import TimeOfDay
@@ -321,6 +322,7 @@ _CHECKS: tuple[tuple[frozenset[str], Callable[[Protocol], Problems]], ...] = (
     (frozenset({"sensors"}), _modelled),
     (frozenset({"workload", "title"}), _workload),
     (frozenset({"night"}), _hours),
+    (frozenset({"engine", "design"}), check_engine),
 )
 _DECISIVE: dict[Callable[[Protocol], Problems], str] = {
     _factors: "crossing",

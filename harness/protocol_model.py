@@ -1,7 +1,6 @@
 """A protocol as frozen, validated records: every section and key that a protocol file may hold.
 
-``harness.protocol`` reads the file into these. A section left out is None: none of it happens. Keys whose capability
-is not there yet are not here; ``harness.protocol`` refuses them by name.
+``harness.protocol`` reads the file into these. A section left out is None: none of it happens.
 """
 
 from __future__ import annotations
@@ -18,6 +17,7 @@ from harness.protocol_analysis import EquivalenceAim as EquivalenceAim
 from harness.protocol_analysis import Outliers as Outliers
 from harness.protocol_analysis import Ratio as Ratio
 from harness.protocol_analysis import TradeoffAim as TradeoffAim
+from harness.protocol_engine import Engine
 from harness.protocol_gates import Gates, Judge
 from harness.protocol_section import Command as Command
 from harness.protocol_section import CountryCode, Seconds, as_array
@@ -257,6 +257,7 @@ class Protocol(Section):
     gates: Gates | None = None
     judge: Judge = Field(default_factory=dict)
     night: Night = Night()
+    engine: Engine | None = None
     analysis: Analysis = Analysis()
 
     def to_json(self) -> dict[str, Any]:

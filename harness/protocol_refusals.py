@@ -18,11 +18,6 @@ from harness.protocol_model import Protocol, Section
 
 _SHOWN_LENGTH = 80
 
-UNAVAILABLE = {
-    "engine": "remove it; runs are executed on this machine",
-}
-"""Keys of the design whose capability is not there yet, and what to do without."""
-
 _WORDS = {
     "string_type": "must be a string in quotation marks",
     "int_type": "must be a whole number",
@@ -71,21 +66,6 @@ def shown(value: Any) -> str:
     else:
         text = str(value).lower() if isinstance(value, bool) else str(value)
     return text if len(text) <= _SHOWN_LENGTH else f"{text[: _SHOWN_LENGTH - 1]}…"
-
-
-def take_unavailable(table: dict[str, Any]) -> list[Problem]:
-    """Take the keys that are not available yet out of ``table``, and say so of each."""
-    problems = []
-    for key, remedy in UNAVAILABLE.items():
-        *parents, last = key.split(".")
-        inner: Any = table
-        for parent in parents:
-            inner = inner.get(parent) if isinstance(inner, dict) else None
-        if isinstance(inner, dict) and last in inner:
-            value = inner.pop(last)
-            named = [f"{key}.{name}" for name in value] if isinstance(value, dict) and value else [key]
-            problems += [Problem(name, "not available yet", remedy=remedy) for name in named]
-    return problems
 
 
 def refusals(errors: Iterable[Mapping[str, Any]], table: Mapping[str, Any]) -> list[Refusal]:

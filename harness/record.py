@@ -6,6 +6,8 @@
       protocol.toml                byte copy of the protocol file; overrides stand in plan.json
       plan.json                    written once: the plan, the resolved protocol, file hashes
       host.json                    the machine, by an allow-list
+      nodes/<id>/host.json         of a night on a cluster: each node's machine, and the first block that it had
+      cluster/                     of such a night: batch scripts, claims of blocks, logs of tasks, Slurm's own states
       cohorts.json                 what changed since the night began, and was accepted; absent where nothing was
       status.html                  how the night stands, for a browser; rewritten after each run
       journal/<host>-<start>.jsonl what happened; a log, never the state
@@ -25,7 +27,7 @@ Schema history
 --------------
 1   first
 2   a channel tells its origin, and a run its instruments, gates, hint and last lines, its cohort and its night; 1 is
-    still read (origin "", our own sampler alone, no gates, cohort 1)
+    still read (origin "", our own sampler alone, no gates, cohort 1); a run of a cluster's night tells its node
 """
 
 from __future__ import annotations
@@ -255,6 +257,8 @@ class RunRecord:
     """Counts the accepted changes of machine, software, workload or protocol since the night began; 1: none yet."""
     night: str = ""
     """The name under which its night was begun; "" in records of schema 1."""
+    node: str = ""
+    """The anonymous id of the node that executed it; "" where the night was executed by one machine."""
     schema: int = SCHEMA
 
     def to_json(self) -> dict[str, Any]:
@@ -321,7 +325,7 @@ class RunName:
         return cls(int(found[1]), int(found[2]), int(found[3]), found[4]) if found else None
 
 
-_RUN_NAME = re.compile(r"b(\d{2,6})-(\d{1,7})-a(\d{1,4})-([A-Za-z0-9._+=-]{1,60})")
+_RUN_NAME = re.compile(r"b(\d{2,6})-(\d{1,7})-a(\d{1,7})-([A-Za-z0-9._+=-]{1,60})")
 _SLUG_LENGTH = 60
 SET_ASIDE = re.compile(rf"(.+?)(?:{re.escape(PARTIAL)}|{re.escape(INTERRUPTED)}(?:-\d+)?|{re.escape(DAMAGED)})")
 """The name of a run folder that is no settled run; its first group is the run's own name."""
@@ -367,6 +371,16 @@ class NightFolder:
     def cohorts(self) -> Path:
         """The accepted changes."""
         return self.root / "cohorts.json"
+
+    @property
+    def nodes(self) -> Path:
+        """The folder of what is known of each node of a cluster."""
+        return self.root / "nodes"
+
+    @property
+    def cluster(self) -> Path:
+        """The folder of what a night on a cluster needs besides."""
+        return self.root / "cluster"
 
     @property
     def status_page(self) -> Path:

@@ -1,17 +1,22 @@
 """The folder of one attempt: made as ``.partial``, published when it is settled, set aside when it is not to be reused.
 
 Settling goes in an order in which a power cut at any moment loses nothing that was whole: samples sealed
-(``harness.seal``: written aside, compared, fsynced, renamed), run.json the same way, then what these two hold now is
-removed, then the folder is renamed onto a name that does not exist, and its parent fsynced.
+(``harness.seal``: written aside, compared, fsynced, renamed), run.json the same way, then the folder is fsynced that
+has both names, then what these two hold now is removed, then the folder is renamed onto a name that does not exist, and
+its parent fsynced.
 """
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from harness.errors import RunFault
+from harness.json_files import save
 from harness.record import (
     CLOCKS_CSV,
     EXIT_JSON,
@@ -28,6 +33,8 @@ from harness.record import (
 
 SCRATCH = "scratch"
 """The workload's working directory inside the run folder; it stays if the workload left anything in it."""
+WHY_JSON = "why.json"
+"""In the folder of an attempt that left no record: why."""
 TRANSIENT = (CLOCKS_CSV, EXIT_JSON)
 """What run.json and the sealed samples hold when a run is settled; and the files of its instruments."""
 
@@ -66,7 +73,7 @@ def publish(record: RunRecord, partial: Path, final: Path | None, instruments: S
         )
     else:
         settled = partial.rename(final)
-    _fsync(settled.parent)
+    save(settled.parent)
     return settled
 
 
@@ -78,6 +85,39 @@ def set_aside(partial: Path) -> Path:
         count += 1
         free = stem.with_name(f"{stem.name}-{count}")
     return partial.rename(free)
+
+
+@dataclass(frozen=True)
+class Unrecorded:
+    """An attempt without a record."""
+
+    folder: str
+    """Its name."""
+    why: str
+    samples: bool
+    """Whether anything of what was recorded is kept in it."""
+
+
+def note_why(folder: Path, why: str) -> None:
+    """Leave in a folder that was set aside why there is no record; a disk that is full may take it or not."""
+    with contextlib.suppress(OSError):
+        (folder / WHY_JSON).write_text(json.dumps({"why": why}), encoding="utf-8", errors="backslashreplace")
+
+
+def unrecorded(runs: Path) -> list[Unrecorded]:
+    """The attempts that were set aside without a record, by name; those that were stopped in order have one."""
+    return [
+        Unrecorded(path.name, _why(path), any(file.stat().st_size > 0 for file in path.glob("*samples.*")))
+        for path in sorted(runs.glob(f"*{INTERRUPTED}*"))
+        if path.is_dir() and not (path / RUN_JSON).exists()
+    ]
+
+
+def _why(folder: Path) -> str:
+    try:
+        return str(json.loads((folder / WHY_JSON).read_bytes())["why"])
+    except (OSError, ValueError, TypeError, KeyError):
+        return "it was cut short"
 
 
 def _tidy(folder: Path, sealed: Sequence[InstrumentFiles] | None) -> None:
@@ -95,11 +135,3 @@ def _tidy(folder: Path, sealed: Sequence[InstrumentFiles] | None) -> None:
     for parent, _, _ in os.walk(folder / SCRATCH, topdown=False):
         if not any(Path(parent).iterdir()):
             Path(parent).rmdir()
-
-
-def _fsync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

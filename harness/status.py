@@ -31,6 +31,7 @@ from harness.record import (
     RunRecord,
     read_json,
 )
+from harness.run_folder import Unrecorded, unrecorded
 from harness.standings import Rejected, Standing
 from harness.view import LAST_RUNS, RECENT_RUNS, clock, complaints, reason
 
@@ -96,6 +97,8 @@ class NightStatus:
     """By domain, what was read last: now, or at the last launch."""
     waiting: str = ""
     """What the session waits for before it begins; empty while it does not."""
+    unrecorded: tuple[Unrecorded, ...] = ()
+    """The attempts that were set aside without a record: cut short, or not to be sealed."""
 
     def to_json(self) -> dict[str, Any]:
         """This status as JSON types."""
@@ -110,6 +113,8 @@ class Watched:
         self._head = read_head(root)
         self._slots = {slot.key: slot for slot in self._head.plan.slots}
         self._seen: dict[str, tuple[int, Outcome, SettledRun]] = {}
+        self.unsettled: tuple[int, ...] = ()
+        """The blocks that had open slots at the last look."""
 
     def status(self) -> NightStatus:
         """How it stands now; raises NightFolderError where a run is damaged or foreign."""
@@ -121,6 +126,7 @@ class Watched:
                 self._seen[str(name)] = (stamp_ns, Outcome.of(record), in_short(record))
         seen = sorted(self._seen.values(), key=lambda item: item[1].started_realtime_ns)
         progress = Progress(head.plan, head.protocol.night.attempts, [outcome for _, outcome, _ in seen])
+        self.unsettled = tuple(block for block in progress.blocks if progress.open(block))
         running = held(folder.lock)
         return status_of(
             head,
@@ -133,6 +139,7 @@ class Watched:
             current=_current(folder) if running else None,
             start_temperature_C=seen[-1][1].start_temperature_C if seen else {},
             waiting=_waiting(folder) if running else "",
+            without_record=unrecorded(folder.runs),
         )
 
 
@@ -148,6 +155,7 @@ def status_of(
     current: CurrentRun | None = None,
     start_temperature_C: Mapping[str, float] | None = None,
     waiting: str = "",
+    without_record: Sequence[Unrecorded] = (),
 ) -> NightStatus:
     """How a night stands, put together; ``lengths_s`` are those of the recent runs, from which the rest is reckoned."""
     standing = progress.standing()
@@ -171,6 +179,7 @@ def status_of(
         current=current,
         temperature_C=(current.temperature_C if current else {}) or start_temperature_C or {},
         waiting=waiting,
+        unrecorded=tuple(without_record),
     )
 
 

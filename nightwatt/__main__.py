@@ -28,6 +28,7 @@ COMMANDS = {
     "power": "Say how many runs a wanted difference needs, by the scatter of a night that is there.",
     "import": "Make a night of what others measured by hand: EnergiBridge, CodeCarbon, a table.",
     "new": "Write a commented workload or protocol that runs as it stands.",
+    "block": "Execute one block of a night on this node: what a cluster's task calls.",
     "mark": "Leave a mark in a run, from a workload that is a shell script.",
 }
 """Every command with its one sentence, in the order in which a night needs them."""

@@ -18,7 +18,7 @@ Parameters = ParamSpec("Parameters")
 READER_GONE = 141
 """What a shell reports for a program that SIGPIPE ended; ours ends so when the reader of its output has gone."""
 
-_EXECUTING = frozenset({"run", "resume", "rehearse"})
+_EXECUTING = frozenset({"block", "run", "resume", "rehearse"})
 _SYSTEMS = {"win32": "Windows", "cygwin": "Cygwin", "aix": "AIX", "emscripten": "Emscripten", "wasi": "WASI"}
 
 

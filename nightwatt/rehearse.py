@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from nightwatt.cluster import DRY_RUN, ENGINE, PATIENCE, WAIT, Engine
+
 if TYPE_CHECKING:
     from harness.engines.local import Ended, Order, Watcher
     from harness.faults import Fault
@@ -47,6 +49,10 @@ def command(
     out: Annotated[Path, typer.Option(help="The folder in which the night's folder is made.")] = Path("results"),
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show only troubles and the end.")] = False,
     report: Annotated[bool, typer.Option(help="Build the report when the night is over.")] = True,
+    engine: Annotated[Engine | None, ENGINE] = None,
+    wait: Annotated[bool, WAIT] = False,
+    dry_run: Annotated[bool, DRY_RUN] = False,
+    patience_s: Annotated[float, PATIENCE] = 300.0,
 ) -> int:
     """Execute a protocol's whole night with fake workloads and a simulated sensor, its times shrunk."""
     from harness.engines.local import Order
@@ -55,13 +61,18 @@ def command(
     from harness.protocol import find, parse_overrides
     from harness.rehearsal import rehearse
     from nightwatt.asked import read
+    from nightwatt.cluster import Asked, begun, on_cluster, placed, refuse_cluster_options, refuse_from_outside
     from nightwatt.watched import watched
 
     file, overrides = find(protocol), parse_overrides(override or [])
-    asked = read(file, overrides)
+    asked = placed(read(file, overrides), engine)
     plan = make_plan(asked)
     faults = place(fault or [], asked, plan)
     order = Order(file, rehearse(asked, factor, faults), plan, out, overrides, rehearsal=True)
+    if on_cluster(asked):
+        refuse_from_outside(faults)
+        return begun(order, Asked(wait, dry_run, patience_s, report))
+    refuse_cluster_options(wait=wait, dry_run=dry_run)
     return watched(lambda watcher: _begin(order, faults, watcher), quiet=quiet, report=report)
 
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from nightwatt.cluster import DRY_RUN, WAIT
+
 if TYPE_CHECKING:
     from harness.engines.local import Ended, Watcher
 
@@ -21,10 +23,26 @@ def command(
         bool,
         typer.Option("--accept-change", help="Go on although protocol, machine, software or workload have changed."),
     ] = False,
+    wait: Annotated[bool, WAIT] = False,
+    dry_run: Annotated[bool, DRY_RUN] = False,
 ) -> int:
     """Execute what is left of a night that was interrupted or stopped; the warm-up is repeated."""
     from harness.engines.local import resume_night
+    from harness.errors import UsageError
+    from harness.folder import read_head
+    from nightwatt.cluster import Asked, on_cluster, refuse_cluster_options, resumed
     from nightwatt.watched import watched
+
+    if on_cluster(read_head(night).protocol):
+        if accept_change or at_once:
+            option = "--accept-change" if accept_change else "--now"
+            raise UsageError(
+                f"{option} does not apply to a night on a cluster",
+                where=str(night),
+                remedy="begin a new night, and join the two in one report: nightwatt report ONE OTHER --out FOLDER",
+            )
+        return resumed(night, Asked(wait, dry_run, report=report))
+    refuse_cluster_options(wait=wait, dry_run=dry_run)
 
     def execute(watcher: Watcher) -> Ended:
         return resume_night(night, watcher, accept_change=accept_change, at_once=at_once)

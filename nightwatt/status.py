@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -25,17 +26,21 @@ def command(
     import json
     import time
 
+    from harness.engines.standing import standing_of
     from harness.record import encode
     from harness.status import Watched
+    from nightwatt.cluster import standing_lines
 
     watched = Watched(night)
     try:
         while True:
-            status = watched.status()
+            status, blocks = standing_of(night, watched)
             if as_json:
-                typer.echo(json.dumps(encode(status.to_json()), ensure_ascii=False))
+                also = {"cluster": blocks.to_json()} if blocks else {}
+                typer.echo(json.dumps(encode({**status.to_json(), **also}), ensure_ascii=False))
             else:
-                typer.echo("\n".join(lines(status, time.time())))
+                told = lines(status, time.time())
+                typer.echo("\n".join([*told[:3], *standing_lines(blocks), *told[3:]]))
             if not watch or not status.running:
                 return
             time.sleep(interval_s)
@@ -79,11 +84,8 @@ def lines(status: NightStatus, realtime_s: float) -> list[str]:
     elif status.temperature_C:
         heat = " · ".join(f"{printable(domain)} {value:.0f} °C" for domain, value in status.temperature_C.items())
         found.append(f"  temperature at the last launch: {heat}")
-    for rejected in status.rejected[: -MOST_REJECTED - 1 : -1]:
-        told = f"{rejected.slot}-a{rejected.attempt} {rejected.configuration}: {', '.join(rejected.wrong)}"
-        found.append(f"  rejected  {printable(told)}{f' ({printable(rejected.reason)})' if rejected.reason else ''}")
-    if len(status.rejected) > MOST_REJECTED:
-        found.append(f"  rejected  and {len(status.rejected) - MOST_REJECTED} before these; --json has them all")
+    found += _rejected(status)
+    found += _unrecorded(status)
     for number, item in enumerate(status.last):
         label = "last" if number == 0 else ""
         window = duration(item.window_s) if item.window_s is not None else ""
@@ -91,3 +93,25 @@ def lines(status: NightStatus, realtime_s: float) -> list[str]:
         told = "  ".join(filter(None, (printable(item.run), window, wrong, printable(item.reason))))
         found.append(f"  {label:6}{told}")
     return found
+
+
+def _rejected(status: NightStatus) -> Iterator[str]:
+    """The attempts that cannot be compared, the last ones."""
+    from harness.view import printable
+
+    for rejected in status.rejected[: -MOST_REJECTED - 1 : -1]:
+        told = f"{rejected.slot}-a{rejected.attempt} {rejected.configuration}: {', '.join(rejected.wrong)}"
+        yield f"  rejected  {printable(told)}{f' ({printable(rejected.reason)})' if rejected.reason else ''}"
+    if len(status.rejected) > MOST_REJECTED:
+        yield f"  rejected  and {len(status.rejected) - MOST_REJECTED} before these; --json has them all"
+
+
+def _unrecorded(status: NightStatus) -> Iterator[str]:
+    """The attempts that left no record, the last ones."""
+    from harness.view import printable
+
+    for attempt in status.unrecorded[: -MOST_REJECTED - 1 : -1]:
+        kept = "its samples are kept" if attempt.samples else "nothing was recorded"
+        yield f"  no record  {printable(attempt.folder)}: {printable(attempt.why)} ({kept})"
+    if len(status.unrecorded) > MOST_REJECTED:
+        yield f"  no record  and {len(status.unrecorded) - MOST_REJECTED} before these; --json has them all"

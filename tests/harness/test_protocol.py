@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from harness.errors import ExitCode, ProtocolError, UsageError
 from harness.protocol import find, from_json, parse_overrides, read, shipped
-from harness.protocol_refusals import UNAVAILABLE, known_keys, shown
+from harness.protocol_refusals import known_keys, shown
 
 SOUND = """
 title = "A sound protocol"
@@ -224,18 +224,6 @@ def test_an_empty_factor_is_refused(problems):
 
 
 @pytest.mark.parametrize(
-    ("text", "key"),
-    [
-        ("[engine]\nname = 'slurm'", "engine.name"),
-    ],
-)
-def test_what_comes_later_is_refused_by_name_as_not_available_yet(problems, text, key):
-    problem = problems(SOUND + text)[key]
-    assert "not available yet" == problem.what
-    assert problem.remedy
-
-
-@pytest.mark.parametrize(
     ("text", "line", "remedy"),
     [
         ("title = x", "line 1", "quotation marks"),
@@ -353,7 +341,7 @@ def test_overrides_are_not_changed_by_reading(write):
     assert {"factors": {"width": [3], "precision": ["amp"]}, "factors.width": [4]} == overrides
 
 
-KEYS = [*known_keys(), *UNAVAILABLE, "factors.width", "factors.x-y", "workload.env.A", "sensors.nvml.x", "y", "exclude"]
+KEYS = [*known_keys(), "factors.width", "factors.x-y", "workload.env.A", "sensors.nvml.x", "y", "exclude"]
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers(-3, 3) | st.floats() | st.text("{}az/\n\0", max_size=4) | st.dates(),
     lambda inner: (

@@ -1,0 +1,239 @@
+"""Begins and resumes a night on a cluster: everything that can be refused is refused before the first run.
+
+::
+
+    begin_on_cluster    Slurm, partition, time limit | the folder | the nodes answer from within it | arrays submitted
+    resume_on_cluster   the folder, the queue, the claims -> the blocks that are missing | arrays submitted
+
+Nothing is executed on this machine. The queue is asked, never remembered: jobs are known by their names.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+import statistics
+import sys
+import time
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from shlex import quote
+
+from harness import folder as folders
+from harness.block_claims import CLAIMS, live
+from harness.engines.arrays import Array, Batch, arrays, job_names, script
+from harness.engines.block import refuse_unless_cluster
+from harness.engines.limits import limit_min, need
+from harness.engines.local import Order
+from harness.engines.look import look_at_nodes
+from harness.engines.slurm import Configuration, Partition, Slurm, answering
+from harness.engines.tracking import Tracked, track
+from harness.errors import NightFolderError, RefusedError, UsageError
+from harness.folder import OpenNight
+from harness.host import digest, snapshot
+from harness.locks import locked
+from harness.night import progress_of
+from harness.progress import Progress
+from harness.protocol_engine import Slurm as Settings
+from harness.protocol_model import Protocol
+from harness.record import NightFolder
+from harness.shift import Clock, Shift, zoned
+
+RESTART_S = 120.0
+"""How long a controller may be away before it is told."""
+Say = Callable[[str], None]
+
+
+@dataclasses.dataclass(frozen=True)
+class Cluster:
+    """What is known of the cluster before something is submitted."""
+
+    slurm: Slurm
+    configuration: Configuration
+    partition: Partition
+
+
+@dataclasses.dataclass(frozen=True)
+class Submitted:
+    """What was handed to Slurm."""
+
+    folder: NightFolder
+    jobs: tuple[int, ...]
+    tracked: Tracked
+    """How the night stood before."""
+    scripts: tuple[str, ...] = ()
+    """The batch scripts, as text."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Wishes:
+    """How something is to be submitted."""
+
+    dry: bool = False
+    """Nothing is submitted and nothing left on disk; the scripts are given back."""
+    patience_s: float = 300.0
+    """How long the nodes may take to answer."""
+
+
+def begin_on_cluster(order: Order, wishes: Wishes, say: Say, slurm: Slurm | None = None) -> Submitted:
+    """Begin a night and submit its blocks; a refusal leaves no folder behind.
+
+    Raises RefusedError (no Slurm, no such partition, a time limit that no block can meet, nodes that do not share the
+    folder or differ from one another) and UsageError (a partition or feature that there is not).
+    """
+    protocol = zoned(order.protocol, time.time())
+    settings = _settings(protocol)
+    cluster = look_at_cluster(settings, slurm or Slurm())
+    minutes = limit_min(settings.time, cluster.partition.limit_s, need(protocol, order.plan), cluster.partition.name)
+    blocks = sorted({slot.block for slot in order.plan.slots if slot.block})
+    if wishes.dry:
+        batch = _batch(order.out.absolute() / "NIGHT", protocol, cluster, minutes)
+        made = arrays(blocks, cluster.configuration.max_array_size, tuple(settings.nodes))
+        return Submitted(NightFolder(batch.night), (), track(blocks, blocks, (), ()), _scripts(batch, made))
+    sources = folders.script_sources(protocol, order.plan, order.protocol_file)
+    host = snapshot(sources={item.copied_as: item.path for item in sources})
+    folder = folders.begin(
+        order.protocol_file, protocol, order.plan, host,
+        out=order.out.absolute(), sources=sources, overrides=order.overrides, rehearsal=order.rehearsal,
+    )  # fmt: skip
+    try:
+        for made_folder in (folder.cluster / CLAIMS, folder.cluster / "logs", folder.nodes):
+            made_folder.mkdir(parents=True)
+        batch = _batch(folder.root, protocol, cluster, minutes)
+        say("the nodes are asked what they are, from within the night's folder …")
+        for word in look_at_nodes(cluster.slurm, batch, wishes.patience_s):
+            say(word)
+    except BaseException:
+        shutil.rmtree(folder.root, ignore_errors=True)
+        raise
+    with locked(folder.lock, folder.root.name, what="this night"):
+        return _submit(batch, cluster, blocks, track(blocks, blocks, (), ()), say)
+
+
+def resume_on_cluster(root: Path, wishes: Wishes, say: Say, slurm: Slurm | None = None) -> Submitted:
+    """Submit exactly the blocks that are neither settled, nor executed, nor waiting in the queue."""
+    folder = NightFolder(root.absolute())
+    folders.refuse_unless_night(folder)
+    with locked(folder.lock, folder.root.name, what="this night"):
+        opened = folders.read(folder.root)
+        settings = refuse_unless_cluster(opened)
+        _refuse_edited(opened)
+        cluster = look_at_cluster(settings, slurm or Slurm())
+        progress = progress_of(opened)
+        tracked = tracked_now(opened, progress, cluster)
+        needed = need(opened.protocol, opened.plan, _run_s(opened))
+        minutes = limit_min(settings.time, cluster.partition.limit_s, needed, cluster.partition.name)
+        batch = _batch(folder.root, opened.protocol, cluster, minutes)
+        if wishes.dry:
+            made = arrays(tracked.missing, cluster.configuration.max_array_size, tuple(settings.nodes))
+            return Submitted(folder, (), tracked, _scripts(batch, made))
+        return _submit(batch, cluster, tracked.missing, tracked, say)
+
+
+def look_at_cluster(settings: Settings, slurm: Slurm) -> Cluster:
+    """The cluster and the partition of a night; raises RefusedError without Slurm, UsageError without the partition."""
+    configuration = slurm.configuration()
+    if configuration.max_array_size < 2:
+        raise RefusedError("this cluster takes no job arrays (MaxArraySize)", remedy="ask its administrators")
+    found = slurm.partitions()
+    wanted = settings.partition
+    partition = next((item for item in found if (item.name == wanted if wanted else item.default)), None)
+    names = ", ".join(item.name for item in found) or "none"
+    if partition is None:
+        what = f"there is no partition {wanted!r}" if wanted else "this cluster has no default partition"
+        remedy = f"name one in engine.slurm.partition: {names}"
+        raise UsageError(what, where="engine.slurm.partition", remedy=remedy)
+    if not partition.up:
+        raise RefusedError(f"the partition {partition.name} is not up", remedy=f"name another one: {names}")
+    return Cluster(slurm, configuration, partition)
+
+
+def tracked_now(opened: OpenNight, progress: Progress, cluster: Cluster) -> Tracked:
+    """How the blocks of a night stand: by its folder, by Slurm's queue, by the claims."""
+    names = names_of(opened, cluster.configuration)
+    tasks = answering(lambda: cluster.slurm.queue(names), RESTART_S)
+    unsettled = [block for block in progress.blocks if progress.open(block)]
+    return track(progress.blocks, unsettled, tasks, live(opened.folder.cluster / CLAIMS).keys())
+
+
+def names_of(opened: OpenNight, configuration: Configuration) -> tuple[str, ...]:
+    """The names of all jobs that a night may have."""
+    blocks = max((slot.block for slot in opened.plan.slots), default=0)
+    return job_names(opened.folder.root.name, blocks, configuration.max_array_size)
+
+
+def _submit(batch: Batch, cluster: Cluster, blocks: Iterable[int], tracked: Tracked, say: Say) -> Submitted:
+    """Write and submit the arrays; with ``at_most`` those of one level wait for one another."""
+    folder = NightFolder(batch.night)
+    made = arrays(blocks, cluster.configuration.max_array_size, tuple(batch.settings.nodes))
+    begin = _begin_option(folders.read_head(folder.root).protocol)
+    jobs: list[int] = []
+    last: dict[str, int] = {}
+    for array, text in zip(made, _scripts(batch, made), strict=True):
+        file = _script_file(folder, array)
+        file.write_text(text, encoding="utf-8")
+        chained = (
+            [f"--dependency=afterany:{last[array.level]}"] if batch.settings.at_most and array.level in last else []
+        )
+        try:
+            job = cluster.slurm.submit(file, *begin, *chained)
+        except RefusedError as error:
+            if not jobs:
+                raise
+            say(f"{error.what}; {len(jobs)} of {len(made)} arrays are submitted, the rest by:")
+            say(f"nightwatt resume {quote(str(folder.root))}")
+            break
+        last[array.level] = job
+        jobs.append(job)
+    return Submitted(folder, tuple(jobs), tracked)
+
+
+def _scripts(batch: Batch, made: Sequence[Array]) -> tuple[str, ...]:
+    return tuple(script(batch, array) for array in made)
+
+
+def _script_file(folder: NightFolder, array: Array) -> Path:
+    """A name that no earlier script has."""
+    level = f"-{array.level}" if array.level else ""
+    count = 1
+    while (file := folder.cluster / f"blocks{level}-{array.offset + 1}-{count}.sh").exists():
+        count += 1
+    return file
+
+
+def _settings(protocol: Protocol) -> Settings:
+    slurm = protocol.engine.slurm if protocol.engine else None
+    assert slurm is not None
+    return slurm
+
+
+def _batch(night: Path, protocol: Protocol, cluster: Cluster, minutes: int) -> Batch:
+    """What the scripts hold; ends_at and stop_after_s count from the moment at which the blocks may begin."""
+    shift = Shift(protocol.night, Clock())
+    limits = [shift.end_s] if shift.end_s is not None else []
+    if protocol.night.stop_after_s is not None:
+        limits.append(max(shift.begin_s or 0.0, time.time()) + protocol.night.stop_after_s)
+    command = (sys.executable, "-P", "-m", "nightwatt")
+    return Batch(night, command, _settings(protocol), cluster.partition.name, minutes, min(limits, default=None))
+
+
+def _begin_option(protocol: Protocol) -> list[str]:
+    begin_s = Shift(protocol.night, Clock()).begin_s
+    if begin_s is None or begin_s <= time.time():
+        return []
+    return [f"--begin={time.strftime('%Y-%m-%dT%H:%M:%S', time.localtime(begin_s))}"]
+
+
+def _run_s(opened: OpenNight) -> float:
+    """How long the night's runs are known to take, waits included."""
+    lengths = [item.length_s for item in opened.outcomes if item.block and item.good]
+    return statistics.median(lengths) if lengths else 0.0
+
+
+def _refuse_edited(opened: OpenNight) -> None:
+    if digest(opened.folder.protocol) != opened.protocol_sha256:
+        raise NightFolderError(
+            "the protocol in this night was edited; a night on a cluster goes on as it was begun",
+            where=str(opened.folder.protocol),
+            remedy="put it back as it was; or begin a new night, and join the two: nightwatt report ONE OTHER --out …",
+        )
