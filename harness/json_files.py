@@ -39,7 +39,10 @@ def read_json(path: Path) -> Any:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write ``value`` so that ``path`` holds either the old content or all of the new: aside, fsync, rename."""
+    """Write ``value`` so that ``path`` holds either the old content or all of the new: aside, fsync, rename.
+
+    Once this is over the new one is safe, and so is every earlier name in the folder (those of sealed samples).
+    """
     aside = path.with_name(path.name + ".aside")
     # A workload may name things by half a surrogate pair; JSON has an escape for it, and it is the same.
     with open(aside, "w", encoding="utf-8", errors="backslashreplace") as file:
@@ -48,3 +51,21 @@ def write_json(path: Path, value: Any) -> None:
         file.flush()
         os.fsync(file.fileno())
     os.replace(aside, path)
+    save(path.parent)
+
+
+def save(path: Path) -> None:
+    """Make safe against a power cut what a file holds, or which names a folder has; raises OSError."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def save_tree(root: Path) -> None:
+    """Make safe all that lies in a folder, its own name excepted; raises OSError."""
+    for folder, _, files in os.walk(root):
+        for name in files:
+            save(Path(folder, name))
+        save(Path(folder))

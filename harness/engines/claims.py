@@ -1,4 +1,4 @@
-"""What a night claims of its machine for as long as it measures: its cards, and the machine as a whole or a share of it.
+"""What a night claims of its machine for as long as it measures: its cards, and the machine, alone or together.
 
 ::
 

@@ -57,7 +57,7 @@ def events(tmp_path: Path, record: Record) -> list[Event]:
         RunSettled(NAME, tmp_path / NAME, good, 31_920.0),
         RunSettled("b01-2-a1-b", tmp_path / "b01-2-a1-b", bad),
         Trouble("b is retired: its first two runs ended as failed", "look at its stderr.log", "b01-2-a1-b"),
-        NightEnded(ExitCode.UNFINISHED, "the night is over: 4 of 4 runs are done", "nightwatt report there"),
+        NightEnded(ExitCode.UNFINISHED, "the night is over: 4 of 4 runs are valid", "nightwatt report there"),
     ]
 
 
@@ -77,7 +77,7 @@ def test_without_a_terminal_each_settled_thing_is_a_plain_line(events: list[Even
         "22:13:20  1/4  b01-1-a1-a  31.92 kJ  3:59 min  ok · finish about 22:18",
         "22:13:20  2/4  b01-2-a1-b  failed  exit code 3 · finish about 22:16",
         "22:13:20  b01-2-a1-b: b is retired: its first two runs ended as failed (look at its stderr.log)",
-        "22:13:20  the night is over: 4 of 4 runs are done",
+        "22:13:20  the night is over: 4 of 4 runs are valid",
         "          nightwatt report there",
     ] == shown(events)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -121,12 +122,17 @@ def test_a_disk_that_is_full_stops_the_night_and_room_lets_it_go_on(
     folder = place.night
     finished = {path: (path / RUN_JSON).read_bytes() for path in folder.settled().values()}
     assert 2 < len(finished) < 16
+    cut_short = re.findall(r"(b\d\d-\d-a\d-[ab]): this attempt could not be carried out", told)
+    assert 3 == len(cut_short)
+    kept = [folder.runs / f"{run}.interrupted" for run in cut_short]
+    assert [] == [path for path in kept if not path.is_dir()]
 
     small_disk(4 * DISK_KB)
     session = place.start("resume", str(folder.root))
     _, told = session.communicate(timeout=PATIENCE_S)
     assert 0 == session.returncode, told
     assert finished == {path: (path / RUN_JSON).read_bytes() for path in finished}
+    assert [] == [path for path in kept if not path.is_dir()]
     assert counted(folder) == [f"b{block:02d}-{position}" for block in range(1, 9) for position in (1, 2)]
 
 

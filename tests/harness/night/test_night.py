@@ -14,6 +14,7 @@ from harness.errors import ExitCode, NightFolderError, RunFault
 from harness.events import BlockSettled, Event, NightEnded, NightStarted, RunSettled, RunStarted, Trouble
 from harness.night import night
 from harness.record import NightFolder, Phase, Status, Validity, read_json
+from harness.run_folder import unrecorded
 from harness.stop import Stop
 from harness.verdicts import UNMOVED
 
@@ -95,7 +96,7 @@ def test_an_outcome_fault_is_never_repeated(begin: Begin, walk: Walk, script: An
     ended = events[-1]
     assert isinstance(ended, NightEnded)
     assert ExitCode.UNFINISHED == ended.exit_code
-    assert "6 of 6 runs are done, 1 of them failed, invalid or retired" in ended.reason
+    assert "5 of 6 runs are valid, 1 failed, invalid or retired" in ended.reason
     assert ended.next_step.startswith("nightwatt report ")
 
 
@@ -167,15 +168,19 @@ def test_a_slot_that_was_given_up_without_a_record_is_not_called_done_and_a_resu
     for attempt in ("b01-1-a1", "b01-1-a2"):
         script.tell(attempt, outcome=RunFault("no disk", where="/there", remedy="make room"))
     folder = begin(night={"attempts": 2})
+    first = folders.read(folder.root).plan.slots[0].configuration
     ended = walk(folder)[-1]
     assert isinstance(ended, NightEnded)
     assert ExitCode.UNFINISHED == ended.exit_code
-    assert "5 of 6 runs are done, 1 could not be carried out and left no record" in ended.reason
+    told = "5 of 6 runs are valid, 1 could not be carried out and left no record"
+    kept = "attempts without a record are kept as b01-1-a1-a.interrupted, b01-1-a2-a.interrupted"
+    assert f"the night is over: {told}, {kept.replace('-a.', f'-{first}.')}" == ended.reason
+    assert ["no disk", "no disk"] == [item.why for item in unrecorded(folder.runs)]
     assert f"nightwatt resume {folder.root}" == ended.next_step
 
     with closing(Stop()) as fresh:
         again = list(night(folders.read(folder.root), fresh, resumed=True, execute=script))
-    assert "the night is over: 6 of 6 runs are done" == again[-1].reason  # type: ignore[union-attr]
+    assert "the night is over: 6 of 6 runs are valid" == again[-1].reason  # type: ignore[union-attr]
 
 
 def test_a_stop_ends_the_night_and_a_resume_does_exactly_what_was_left(
@@ -185,7 +190,7 @@ def test_a_stop_ends_the_night_and_a_resume_does_exactly_what_was_left(
     script.stop_after = 4
     ended = walk(folder)[-1]
     assert isinstance(ended, NightEnded)
-    assert (ExitCode.INTERRUPTED, "interrupted: 3 of 6 runs are done") == (ended.exit_code, ended.reason)
+    assert (ExitCode.INTERRUPTED, "interrupted: 3 of 6 runs are valid, 3 to do") == (ended.exit_code, ended.reason)
     assert f"nightwatt resume {folder.root}" == ended.next_step
 
     script.stop_after, executed = None, len(script.orders)
@@ -368,7 +373,7 @@ def test_a_night_in_which_no_run_has_its_window_stops_after_its_first_block(
     assert isinstance(ended, NightEnded)
     assert ExitCode.STOPPED == ended.exit_code
     assert "phase 'fit' is not among the marked phases (train)" in ended.reason
-    assert "2 of 6 runs are done" in ended.reason
+    assert "2 of 6 runs are valid, 4 to do" in ended.reason
     assert "workload.window" in ended.next_step
     assert 2 == len(runs_of(folder))
 

@@ -16,7 +16,9 @@ from harness.errors import NightFolderError
 from harness.locks import locked
 from harness.plan import Slot
 from harness.record import NightFolder, Phase, RunRecord, Status, Validity, encode, write_json
+from harness.run_folder import note_why
 from harness.status import Watched, recent_readings
+from nightwatt.status import lines
 
 Begin = Callable[..., NightFolder]
 Record = Callable[..., RunRecord]
@@ -57,6 +59,29 @@ def test_runs_are_counted_and_the_rest_is_reckoned_from_them(begin: Begin, settl
     assert {"completed, valid": 1, "completed, invalid": 1, "failed, valid": 1} == status.runs
     assert (2, 1, 40.0) == (status.done, status.imperfect, status.left_s)
     assert ("failed", "exit code 3", 1.0) == (status.last[-1].status, status.last[-1].reason, status.last[-1].window_s)
+
+
+def test_an_attempt_without_a_record_is_named_with_why_and_what_is_kept(begin: Begin, settle: Settle) -> None:
+    folder = begin()
+    settle(folder, 0)
+    for name, why, samples in (
+        ("b01-2-a1-b.interrupted", "the samples could not be sealed: no space", "1,gpu0.power_W,2.0"),
+        ("b02-1-a1-a.interrupted-2", "", ""),
+    ):
+        (folder.runs / name).mkdir()
+        (folder.runs / name / "samples.csv").write_text(samples)
+        if why:
+            note_why(folder.runs / name, why)
+    with_record = settle(folder, 3, status=Status.INTERRUPTED, validity=Validity.INVALID)
+    with_record.rename(with_record.with_name(f"{with_record.name}.interrupted"))
+    status = Watched(folder.root).status()
+    assert [
+        ("b01-2-a1-b.interrupted", "the samples could not be sealed: no space", True),
+        ("b02-1-a1-a.interrupted-2", "it was cut short", False),
+    ] == [(item.folder, item.why, item.samples) for item in status.unrecorded]
+    told = "\n".join(lines(status, 0.0))
+    assert "no record  b01-2-a1-b.interrupted: the samples could not be sealed: no space (its samples are kept)" in told
+    assert "no record  b02-1-a1-a.interrupted-2: it was cut short (nothing was recorded)" in told
 
 
 def test_a_second_look_reads_only_what_is_new(begin: Begin, settle: Settle, monkeypatch: pytest.MonkeyPatch) -> None:

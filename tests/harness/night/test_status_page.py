@@ -101,7 +101,7 @@ def test_it_asks_to_be_read_again_until_the_night_is_over(begin: Begin, walk: Wa
     folder = begin()
     seen = [read(folder).reloads for _ in walk(folder)]
     assert [True] * (len(seen) - 1) + [False] == seen
-    assert "the night is over: 6 of 6 runs are done" in read(folder).text
+    assert "the night is over: 6 of 6 runs are valid" in read(folder).text
 
 
 def test_rejected_runs_stand_there_with_their_reasons_and_a_retired_configuration_with_its(

@@ -298,7 +298,7 @@ def test_a_hang_up_moves_the_output_and_the_night_goes_on(run: Start) -> None:
     code, _ = session.end()
     assert 0 == code
     assert_whole(folder)
-    assert "the night is over: 6 of 6 runs are done" in (folder.root / "console.log").read_text()
+    assert "the night is over: 6 of 6 runs are valid" in (folder.root / "console.log").read_text()
 
 
 def test_a_closed_terminal_does_not_end_the_night(tmp_path: Path) -> None:
@@ -321,7 +321,7 @@ def test_a_closed_terminal_does_not_end_the_night(tmp_path: Path) -> None:
         process.wait()
     assert_whole(folder)
     told = (folder.root / "console.log").read_text()
-    assert "the night is over: 4 of 4 runs are done" in told
+    assert "the night is over: 4 of 4 runs are valid" in told
     assert chr(27) not in told
 
 
@@ -635,7 +635,7 @@ def test_a_stop_during_the_warm_up_ends_it_and_the_night(run: Start) -> None:
     session.process.send_signal(signal.SIGTERM)
     code, told = session.end()
     assert 143 == code
-    assert "0 of 6 runs are done" in told
+    assert "0 of 6 runs are valid" in told
     assert [] == list(folder.runs.iterdir())
     assert wait_for(lambda: no_process_knows(folder))
 
@@ -692,7 +692,7 @@ def test_people_are_told_at_the_start_and_at_the_end_and_a_page_says_how_it_stan
     begun, ended = (json.loads((tmp_path / f"told-{event}.json").read_text()) for event in ("start", "end"))
     assert ("start", 2, 0, "blocks") == (begun["event"], begun["planned"], begun["valid"], begun["order"])
     assert ("end", 2, 2, 0) == (ended["event"], ended["planned"], ended["valid"], ended["exit_code"])
-    assert "the night is over: 2 of 2 runs are done" in ended["text"]
+    assert "the night is over: 2 of 2 runs are valid" in ended["text"]
     assert "nobody was told (start): 'false' ended with exit code 1" in told
     assert "2 of 2 valid, 0 left" in session.folder.status_page.read_text()
     hours = read_json(session.folder.plan)["protocol"]["night"]
