@@ -232,6 +232,16 @@ class NightRatio:
 
 
 @dataclass(frozen=True)
+class Reference:
+    """A work that the methods paragraph cites."""
+
+    number: int
+    key: str
+    """Its name in the BibTeX file."""
+    text: str
+
+
+@dataclass(frozen=True)
 class Findings:
     """The answer of one night."""
 
@@ -275,7 +285,9 @@ class Findings:
     headline_all: str = ""
     """The headline with the flagged runs left in, and whether the two disagree; empty where none was flagged."""
     methods: str = ""
-    """The methods paragraph."""
+    """The methods paragraph, with the numbers of the references."""
+    references: tuple[Reference, ...] = ()
+    """The works that it cites, in their order."""
     design: Mapping[str, Any] = field(default_factory=dict)
     """order, seed, blocks, alpha, level, recipe, family correction, primary test."""
     reproduce: Mapping[str, Any] = field(default_factory=dict)

@@ -2,7 +2,8 @@
 
 ::
 
-    report/  index.html   findings.json   figures/*.{svg,pdf,png}   tables/*.{md,tex,csv,html}
+    report/  index.html   findings.json   methods.md   references.bib
+             figures/*.{svg,pdf,png}   tables/*.{md,tex,csv,html}
 
 A pure function of the night's folder: no dates, no random numbers, the same folder gives the same bytes. The page needs
 no network, and its own policy forbids it; it runs two scripts that came with nightwatt, allowed by their hashes alone,
@@ -22,6 +23,7 @@ import jinja2
 from markupsafe import Markup
 
 from analysis import tables
+from analysis.citations import bibtex, markdown
 from analysis.explore.chart import as_json
 from analysis.explore.scripts import scripts
 from analysis.figures.style import DOUBLE_IN, SINGLE_IN, render
@@ -42,6 +44,9 @@ from harness.record import NightFolder
 
 MARKER = '<meta name="generator" content="nightwatt report">'
 """By which a page of ours is known again."""
+
+METHODS = "methods.md"
+REFERENCES = "references.bib"
 
 _PX_PER_IN = 96
 _LARGEST_SVG_B = 400_000
@@ -122,6 +127,7 @@ def _report(night: Night, target: Path) -> ReportPaths:
     }
     for table in listed.every():
         files |= {f"tables/{table.name}.{suffix}": content for suffix, content in tables.render(table).items()}
+    files |= {METHODS: markdown(study.findings).encode(), REFERENCES: bibtex(study.findings).encode()}
     files[FINDINGS] = findings_bytes(study.findings)
     files["index.html"] = _page(night, study, drawings, listed)
     with _told_where(target):

@@ -22,6 +22,7 @@ from analysis.agreement import agreements
 from analysis.carbon import carbon
 from analysis.carbon import words as carbon_words
 from analysis.cautions import Evidence, cautions
+from analysis.citations import with_references
 from analysis.comparisons import Method, compare, contrasts
 from analysis.drift import drift
 from analysis.energy import choice_of, measure, of_choice, window_rows
@@ -170,7 +171,7 @@ def examine(night: Night, plan: Analysis | None = None) -> Study:
         design=design,
         reproduce=reproduce(night),
     )
-    return Study(findings, runs, frame, agreed.points, traces, epochs, response, choice)
+    return Study(with_references(findings), runs, frame, agreed.points, traces, epochs, response, choice)
 
 
 def _with_parts(runs: pd.DataFrame, found: dict[str, Response], response: Response) -> pd.DataFrame:

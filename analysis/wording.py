@@ -161,7 +161,7 @@ def methods(
     per = f"{n[0]}" if len(n) == 1 else f"{n[0]} to {n[-1]}" if n else "0"
     orders = {
         "blocks": "randomised complete blocks",
-        "latin": "blocks whose orders form Williams designs",
+        "latin": "blocks whose orders form Williams designs (Williams, 1949)",
         "shuffle": "one random order without blocks",
         "listed": "the listed order, not randomised",
     }
@@ -199,8 +199,9 @@ def methods(
         )
     elif rule.rule == "mad":
         parts.append(
-            f"Runs further than {rule.threshold:g} scaled median absolute deviations from the median of their "
-            "configuration were left out of the headline; results with all runs stand beside it."
+            f"Runs further than {rule.threshold:g} scaled median absolute deviations (Iglewicz and Hoaglin, 1993) "
+            "from the median of their configuration were left out of the headline; results with all runs stand beside "
+            "it."
         )
     else:
         parts.append("No run was left out for its value.")
@@ -210,8 +211,9 @@ def methods(
             f"a margin of {analysis.equivalence.margin:g} declared beforehand."
         )
     parts.append(
-        "Effect sizes are Cohen's d with pooled standard deviation, Hedges' g, and Cliff's delta with the interval of "
-        "Feng and Cliff (2004). What the protocol's analysis plan does not name is exploratory."
+        "Effect sizes are Cohen's d with pooled standard deviation (Cohen, 1988), Hedges' g (Hedges, 1981), and "
+        "Cliff's delta (Cliff, 1993) with the interval of Feng and Cliff (2004). What the protocol's analysis plan "
+        "does not name is exploratory."
     )
     return " ".join(parts)
 
@@ -227,22 +229,22 @@ def _inference(method: Method) -> str:
     level = f"{100 * method.level:g}"
     if method.recipe == "classic":
         return (
-            "Configurations were compared by Student's t test with pooled variance on the values as they are (recipe "
-            f"classic), with Shapiro-Wilk tests of normality; ratios with {level} % intervals come from the same test "
-            "on logarithms. Blocks and drift are not taken into account."
+            "Configurations were compared by Student's t test (Student, 1908) with pooled variance on the values as "
+            f"they are (recipe classic), with tests of normality (Shapiro and Wilk, 1965); ratios with {level} % "
+            "intervals come from the same test on logarithms. Blocks and drift are not taken into account."
         )
     if method.blocked:
         return (
-            "Configurations were compared by paired t tests on the logarithms within blocks, so that drift common to a "
-            f"block cancels; ratios of geometric means are given with {level} % intervals."
+            "Configurations were compared by paired t tests (Student, 1908) on the logarithms within blocks, so that "
+            f"drift common to a block cancels; ratios of geometric means are given with {level} % intervals."
         )
     if not method.ordered:
         return (
-            "Configurations were compared by Welch's t test on the logarithms, the order of the runs not being known; "
-            f"ratios of geometric means are given with {level} % intervals."
+            "Configurations were compared by Welch's t test (Welch, 1947) on the logarithms, the order of the runs not "
+            f"being known; ratios of geometric means are given with {level} % intervals."
         )
     return (
         "Configurations were compared on the logarithms by least squares with a linear term for the order of the runs "
         "and heteroscedasticity-consistent standard errors (HC3; Long and Ervin, 2000); where there were fewer than "
-        f"five runs, by Welch's t test; ratios of geometric means are given with {level} % intervals."
+        f"five runs, by Welch's t test (Welch, 1947); ratios of geometric means are given with {level} % intervals."
     )

@@ -1,0 +1,132 @@
+"""The methods of a report with numbered references: of the methods that this report used, and of no others.
+
+A text cites by author and year: "(Holm, 1979)" becomes "[2]", "Feng and Cliff (2004)" becomes "Feng and Cliff [3]".
+What it lists beside the primary test is found in the tests themselves, so that no method stands in a table uncited.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from analysis.findings import Findings, Reference, Test
+from analysis.literature import WORKS, Work, bibliography, program
+
+_OF_TESTS: tuple[tuple[str, str, str], ...] = (
+    ("Mann-Whitney", "Mann and Whitney's U test", "mannwhitney1947"),
+    ("Wilcoxon", "Wilcoxon's signed-rank test", "wilcoxon1945"),
+    ("Brunner-Munzel", "Brunner and Munzel's test", "brunnermunzel2000"),
+    ("Yuen", "Yuen's trimmed t test", "yuen1974"),
+    ("Welch ANOVA", "Welch's analysis of variance", "welch1947"),
+    ("Welch", "Welch's t test", "welch1947"),
+    ("paired t", "Student's t test", "student1908"),
+    ("pooled t", "Student's t test", "student1908"),
+    ("Shapiro-Wilk", "Shapiro and Wilk's test of normality", "shapirowilk1965"),
+    ("Levene (median)", "Levene's test about the median", "brownforsythe1974"),
+    ("Friedman", "Friedman's test", "friedman1937"),
+    ("Kruskal", "Kruskal and Wallis's test", "kruskalwallis1952"),
+    ("Dunnett", "Dunnett's test", "dunnett1955"),
+    ("Dunn", "Dunn's test", "dunn1964"),
+    ("Games-Howell", "Games and Howell's test", "gameshowell1976"),
+)
+"""The begin of a test's name, what it is called in a sentence, and the work that it rests on; the first that fits."""
+_SLOPE = " against "
+"""Stands in the name of a slope, which is Theil's and Sen's."""
+
+
+@dataclass(frozen=True)
+class Cited:
+    """A text with numbers, and the works behind them in that order."""
+
+    text: str
+    works: tuple[Work, ...]
+
+
+def with_references(findings: Findings) -> Findings:
+    """The findings with numbers in their methods, all tests and programs cited, and the list of references."""
+    packages = findings.reproduce.get("packages", {})
+    cited = numbered(f"{findings.methods} {_tests_said(findings)} {_programs(packages)}", _works(packages))
+    references = tuple(Reference(number, work.key, work.text) for number, work in enumerate(cited.works, start=1))
+    return replace(findings, methods=cited.text, references=references)
+
+
+def bibtex(findings: Findings) -> str:
+    """The references of these findings as a BibTeX file."""
+    works = _works(findings.reproduce.get("packages", {}))
+    return bibliography(works[item.key] for item in findings.references if item.key in works)
+
+
+def markdown(findings: Findings) -> str:
+    """The methods paragraph and its references, to be copied."""
+    listed = "\n".join(f"[{item.number}] {item.text}\n" for item in findings.references)
+    return f"{findings.methods}\n\n{listed}"
+
+
+def numbered(text: str, works: Mapping[str, Work] = WORKS) -> Cited:
+    """``text`` with a number for each work that it cites, in order; an author it does not know stays as written."""
+    by_name = {f"{name}, {work.year}": work for work in works.values() for name in work.cited}
+    by_key = dict(works)
+    found: dict[str, int] = {}
+
+    def number(work: Work) -> str:
+        return f"[{found.setdefault(work.key, len(found) + 1)}]"
+
+    def replaced(match: re.Match[str]) -> str:
+        if match["key"]:
+            return number(by_key[match["key"]]) if match["key"] in by_key else match[0]
+        if match["inside"]:
+            known = [by_name.get(part.strip()) for part in match["inside"].split(";")]
+            return "".join(number(work) for work in known if work) if all(known) else match[0]
+        work = by_name.get(f"{match['name']}, {match['year']}")
+        return match[0] if work is None else f"{match['name']} {number(work)}"
+
+    numbered_text = _CITATION.sub(replaced, " ".join(text.split()))
+    return Cited(numbered_text, tuple(by_key[key] for key in found))
+
+
+_NAME = r"[A-ZÀ-Þ][\w’'-]+"
+_NAMES = rf"{_NAME}(?: and {_NAME})?"
+_CITATION = re.compile(
+    rf"\[@(?P<key>[\w-]+)\]|\((?P<inside>{_NAMES}, \d{{4}}(?:; {_NAMES}, \d{{4}})*)\)"
+    rf"|(?P<name>{_NAMES}) \((?P<year>\d{{4}})\)"
+)
+
+
+def _works(packages: Mapping[str, str]) -> dict[str, Work]:
+    return {**WORKS, "nightwatt": program(str(packages.get("nightwatt", "")))}
+
+
+def _every(findings: Findings) -> Iterable[Test]:
+    for item in (*findings.comparisons, *findings.exploratory):
+        yield from item.tests
+    yield from findings.omnibus
+    yield from findings.drift
+    yield from (group.normality for group in findings.groups if group.normality is not None)
+
+
+def _tests_said(findings: Findings) -> str:
+    """A sentence with every test of the tables."""
+    done = [test for test in _every(findings) if test.statistic is not None]
+    names = list(dict.fromkeys(test.name for test in done if _SLOPE not in test.name))
+    said = {
+        next((f"{words} [@{key}]" for begin, words, key in _OF_TESTS if name.startswith(begin)), "") for name in names
+    }
+    listed = sorted(said - {""})
+    parts = [f"The tables list, whatever their outcome, {_and(listed)}."] if listed else []
+    if any(_SLOPE in test.name for test in done):
+        parts.append("Drift is given as slopes of Theil and Sen [@sen1968], tested by Kendall's tau.")
+    if any(item.bias is not None for item in findings.agreements):
+        parts.append("Instruments are held against one another by limits of agreement [@blandaltman1986].")
+    return " ".join(parts)
+
+
+def _programs(packages: Mapping[str, str]) -> str:
+    named = ("scipy", "SciPy"), ("statsmodels", "statsmodels"), ("numpy", "NumPy")
+    used = [f"{name} {packages[key]} [@{key}]" for key, name in named if key in packages]
+    own = f"nightwatt {packages.get('nightwatt', '')}".strip()
+    return f"Runs were executed and compared by {own} [@nightwatt]{f', with {_and(used)}' if used else ''}."
+
+
+def _and(parts: list[str]) -> str:
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
