@@ -18,6 +18,8 @@ GAP_PERIODS = 10
 """A reader that misses ten of a sensor's own periods in a row has lost sight of the load."""
 GAP_FLOOR_S = 1.0
 """A busy machine may hold any reader up for some hundred milliseconds; that is no fault of the measurement."""
+RATING = "constant"
+"""The sensor whose values are a rating: they are never new, and no window is too short for them."""
 EDGE_PERIODS = 2
 """How many of its periods a channel may begin after the window's begin or stop before its end."""
 EDGE_FLOOR_S = 0.25
@@ -132,7 +134,7 @@ def _short_window(record: RunRecord, present: Mapping[str, Any], rules: Rules) -
         return
     for channel in record.channels:
         tally = present.get(channel.name)
-        if tally is None or not _is_trace(channel, record.channels):
+        if tally is None or not _is_trace(channel, record.channels) or channel.origin == RATING:
             continue
         refresh_s = _refresh_s(channel)
         refreshes = min(tally["window_n"], window.duration_s / refresh_s if refresh_s else tally["window_n"])

@@ -76,7 +76,7 @@ def _impossible(record: RunRecord, present: Mapping[str, Any], rules: Rules) -> 
     assert record.window is not None
     for channel in record.channels:
         tally = None if channel.is_coarse_total else present.get(channel.name)
-        mean_W = None if tally is None else _mean_W(channel, tally, record.window.duration_s)
+        mean_W = None if tally is None else _mean_W(channel, tally)
         if mean_W is None:
             continue
         limit_W, whose = _most_W(channel, record.channels, present)
@@ -87,14 +87,15 @@ def _impossible(record: RunRecord, present: Mapping[str, Any], rules: Rules) -> 
             yield rules.verdict("impossible_power", mean_W, limit_W if mean_W > 0 else 0.0, evidence)
 
 
-def _mean_W(channel: Channel, tally: Mapping[str, Any], window_s: float) -> float | None:
+def _mean_W(channel: Channel, tally: Mapping[str, Any]) -> float | None:
+    """The mean power that a channel tells of the window; of a counter, over the stretch between its readings in it."""
     if channel.tells_power:
         mean_W: float | None = tally["window_mean"]
         return mean_W
-    if channel.tells_energy and channel.kind is Kind.COUNTER and tally["window_first"] is not None and window_s > 0:
-        if tally["falls"]:
-            return None  # said by itself
-        return float(tally["window_last"] - tally["window_first"]) / window_s
+    if channel.tells_energy and channel.kind is Kind.COUNTER and tally["window_first"] is not None:
+        if tally["falls"] or tally["window_between_s"] <= 0:
+            return None  # the one is said by itself, the other tells no power
+        return float(tally["window_last"] - tally["window_first"]) / float(tally["window_between_s"])
     return None
 
 
@@ -111,16 +112,17 @@ def _most_W(channel: Channel, channels: Sequence[Channel], present: Mapping[str,
 
 
 def _throttled(record: RunRecord, present: Mapping[str, Any], rules: Rules) -> Iterator[Verdict]:
-    """Clocks held down while the window lasted: by the device's counters, else by its reasons each second."""
-    assert record.window is not None
-    window_s = record.window.duration_s
+    """Clocks held down while the window lasted: by the device's counters, else by its reasons each second.
+
+    A counter's share is that of the stretch between its first and its last reading in the window.
+    """
     for channel in record.channels:
         tally = present.get(channel.name)
         if tally is None:
             continue
         counted = _COUNTED.get(channel.quantity)
-        if counted and tally["window_first"] is not None and window_s > 0:
-            share = (tally["window_last"] - tally["window_first"]) / window_s
+        if counted and tally["window_first"] is not None and tally["window_between_s"] > 0:
+            share = (tally["window_last"] - tally["window_first"]) / tally["window_between_s"]
             yield from _held_down(counted, share, channel.domain, rules)
         if channel.quantity == "throttle_reasons" and tally["window_n"]:
             thermal_counter = any(

@@ -13,6 +13,7 @@ summary ("absent"), so that `nightwatt check` says it.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -23,6 +24,7 @@ from harness.sensors.counting import Meter, lost_of, patience_s, trouble_of
 from harness.sensors.cpus import is_virtual
 from harness.sensors.perf_event import open_event
 from harness.sensors.rapl_events import PMU, OpenEvent, find_events
+from harness.sensors.rapl_limits import PERIOD_NS, PackageLimit, find_limits
 from harness.sensors.rapl_zones import POWERCAP as ZONES
 from harness.sensors.rapl_zones import Counters, find_zones
 from harness.sensors.sensor import Reading, Site
@@ -54,7 +56,8 @@ def open_sensor(
         except SensorMissing as error:
             refused[via] = error
         else:
-            return Rapl(via, found, refused, settings.get("interval_ms", INTERVAL_MS) / 1000, clock)
+            limits = find_limits(site.root)
+            return Rapl(via, found, refused, settings.get("interval_ms", INTERVAL_MS) / 1000, clock, limits=limits)
     raise _missing(site, refused)
 
 
@@ -80,7 +83,14 @@ class Rapl:
     start_ns = 0
 
     def __init__(
-        self, via: str, found: Counters, refused: Mapping[str, SensorMissing], period_s: float, clock: Clock
+        self,
+        via: str,
+        found: Counters,
+        refused: Mapping[str, SensorMissing],
+        period_s: float,
+        clock: Clock,
+        *,
+        limits: Mapping[str, PackageLimit],
     ) -> None:
         self._via = via
         self._left_out = found.left_out
@@ -93,9 +103,18 @@ class Rapl:
         shortest_s = min(meter.longest_s for meter in self._meters)
         self.period_s = min(period_s, shortest_s / 2)  # at least twice in the time of one turn
         source = f"RAPL through {via}"
-        self.channels = tuple(
-            Channel(meter.name, "J", Kind.COUNTER, meter.domain, Quality.MEASURED, source, self.period_s)
-            for meter in self._meters
+        self._limits = {domain: limit for domain, limit in limits.items() if domain in found.kept}
+        self._limits_due_ns = 0
+        enforced = "powercap, the larger of the long-term and short-term limit"
+        self.channels = (
+            *(
+                Channel(meter.name, "J", Kind.COUNTER, meter.domain, Quality.MEASURED, source, self.period_s)
+                for meter in self._meters
+            ),
+            *(
+                Channel(_limit_name(domain), "W", Kind.GAUGE, domain, Quality.MEASURED, enforced, PERIOD_NS / 1e9)
+                for domain in self._limits
+            ),
         )
 
     @property
@@ -109,10 +128,10 @@ class Rapl:
         return lost_of(self._meters)
 
     def read(self, now_ns: int) -> Sequence[Reading]:
-        """One reading of each counter; J since the first."""
+        """One reading of each counter, J since the first; now and then of the limits."""
         patience = patience_s(self.period_s)
         readings = (meter.read(self._clock, patience) for meter in self._meters)
-        return [reading for reading in readings if reading is not None]
+        return [*self._read_limits(), *(reading for reading in readings if reading is not None)]
 
     def finish(self, now_ns: int) -> Sequence[Reading]:
         """The last reading of each counter."""
@@ -133,9 +152,28 @@ class Rapl:
         }
 
     def close(self) -> None:
-        """Close the counters."""
+        """Close the counters and the limits."""
         for meter in self._meters:
             meter.close()
+        for limit in self._limits.values():
+            limit.close()
+
+    def _read_limits(self) -> list[Reading]:
+        """The limits, when they are due; one that cannot be read, or is none just now, is left out."""
+        now_ns = self._clock.now_ns()
+        if now_ns < self._limits_due_ns:
+            return []
+        self._limits_due_ns = now_ns + PERIOD_NS
+        found = []
+        for domain, limit in self._limits.items():
+            with contextlib.suppress(OSError, ValueError):
+                if (limit_W := limit.read_W()) is not None:
+                    found.append(Reading(now_ns, _limit_name(domain), limit_W))
+        return found
+
+
+def _limit_name(domain: str) -> str:
+    return channel_name(NAME, domain, "power_limit_W")
 
 
 def _largest_W(domain: str) -> float:

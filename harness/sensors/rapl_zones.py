@@ -108,6 +108,19 @@ def ranges_J(root: Path) -> dict[str, float]:
     return found
 
 
+def package_zones(root: Path) -> list[tuple[str, Path]]:
+    """The packages' domains and zones; no rights are needed for that. Memory-mapped copies come last."""
+    found = []
+    for path in _zones(root):
+        try:
+            domain = _domain(path)
+        except (OSError, ValueError):
+            continue
+        if _PACKAGE.fullmatch(domain):
+            found.append((domain, path))
+    return found
+
+
 def _zones(root: Path) -> list[Path]:
     """A control type's own zones before its memory-mapped copy: "intel-rapl:0" sorts after "intel-rapl-mmio:0"."""
     paths = [path for path in (root / POWERCAP).glob("*:*") if (path / "energy_uj").exists()]

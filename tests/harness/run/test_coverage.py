@@ -42,6 +42,7 @@ GOOD = {
     "window_gap_s": 0.03,
     "window_first": 1.0,
     "window_last": 1.0,
+    "window_between_s": 60.0,
     "window_mean": 100.0,
     "run_mean": None,
 }
@@ -121,6 +122,7 @@ def test_a_window_of_few_readings_is_mostly_edge():
         (replace(TRACE, refresh_seen_s=1.0), 15.0, {"short_window": ("warning", pytest.approx(15.0))}),
         (replace(TRACE, refresh_seen_s=1.0, quality=Quality.MODELLED), 15.0, {}),
         (TEMPERATURE, 3.0, {}),
+        (replace(TRACE, name="constant/gpu0.power_W", origin="constant", refresh_s=1.0), 3.0, {}),
     ],
 )
 def test_a_window_shorter_than_twenty_refreshes_of_its_sensor_is_told(channel, window_s, verdicts):

@@ -45,6 +45,7 @@ GOOD = {
     "window_maximum": 0.0,
     "window_first": 0.0,
     "window_last": 0.0,
+    "window_between_s": 60.0,
     "window_bits": {},
     "run_mean": None,
 }
@@ -163,6 +164,20 @@ def test_the_evidence_of_an_impossible_power_asks_for_its_unit():
 def test_a_clock_that_was_held_down_is_told(name, verdict):
     throttle = Channel(name, "s", Kind.COUNTER, "gpu0", Quality.MEASURED, "NVML", 1.0)
     assert verdict == found([throttle], [{**GOOD, "window_first": 3.0, "window_last": 33.0}])
+
+
+def test_what_counters_tell_is_told_of_the_stretch_in_which_they_were_read():
+    throttle = Channel("gpu0.throttle_power_s", "s", Kind.COUNTER, "gpu0", Quality.MEASURED, "NVML", 1.0)
+    seldom = {**GOOD, "window_first": 3.0, "window_last": 23.0, "window_between_s": 40.0}
+    assert {"power_cap": ("information", 0.5)} == found([throttle], [seldom])
+    joules = {**GOOD, "window_first": 0.0, "window_last": 120_000.0, "window_between_s": 40.0}
+    assert {"impossible_power": ("invalid", 3000.0)} == found([COUNTER], [joules])
+
+
+def test_a_counter_that_was_read_once_in_the_window_tells_nothing():
+    throttle = Channel("gpu0.throttle_power_s", "s", Kind.COUNTER, "gpu0", Quality.MEASURED, "NVML", 1.0)
+    once = {**GOOD, "window_first": 30.0, "window_last": 30.0, "window_between_s": 0.0}
+    assert {} == found([throttle, COUNTER], [once, once])
 
 
 @pytest.mark.parametrize(
