@@ -1,0 +1,208 @@
+"""A real Slurm cluster on this host: its own munged, a controller and five nodes, in a folder and on ports of its own.
+
+node1-3 are alike (partitions energy, short); node4 does not see the folder ``apart``, node5 has another processor: both
+by a mount namespace of their own. The nodes share the host's cores: they test the plumbing, never a measurement.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+PATIENCE_S = 90.0
+DAEMONS = ("munged", "slurmctld", "slurmd")
+NIGHTWATT = (sys.executable, "-P", "-m", "nightwatt")
+CONF = """
+ClusterName=nightwatt
+SlurmctldHost={host}(127.0.0.1)
+SlurmctldPort={ports[0]}
+SlurmUser=root
+SlurmdUser=root
+AuthType=auth/munge
+AuthInfo=socket={root}/munge.socket
+ProctrackType=proctrack/pgid
+TaskPlugin=task/none
+MpiDefault=none
+SelectType=select/cons_tres
+SelectTypeParameters=CR_CPU
+ReturnToService=2
+KillWait=10
+MinJobAge=60
+MaxJobCount=20000
+SlurmctldPidFile={root}/slurmctld.pid
+SlurmdPidFile={root}/slurmd.%n.pid
+SlurmdSpoolDir={root}/spool.%n
+StateSaveLocation={root}/state
+SlurmctldLogFile={root}/slurmctld.log
+SlurmdLogFile={root}/slurmd.%n.log
+JobAcctGatherType=jobacct_gather/none
+AccountingStorageType=accounting_storage/none
+SchedulerParameters=sched_min_interval=0,bf_interval=1,batch_sched_delay=0
+NodeName=node[1-3] NodeHostname={host} NodeAddr=127.0.0.1 Port=[{ports[1]}-{ports[3]}] CPUs=2 RealMemory=500 Feature=small
+NodeName=node4 NodeHostname={host} NodeAddr=127.0.0.1 Port={ports[4]} CPUs=2 RealMemory=500 Feature=small
+NodeName=node5 NodeHostname={host} NodeAddr=127.0.0.1 Port={ports[5]} CPUs=2 RealMemory=500 Feature=large
+PartitionName=energy Nodes=node[1-3] Default=YES OverSubscribe=EXCLUSIVE MaxTime=2:00:00
+PartitionName=short Nodes=node[1-3] OverSubscribe=EXCLUSIVE MaxTime=0:01:00
+PartitionName=apart Nodes=node[1,4] OverSubscribe=EXCLUSIVE MaxTime=2:00:00
+PartitionName=unlike Nodes=node[1,5] OverSubscribe=EXCLUSIVE MaxTime=2:00:00
+"""
+
+
+@dataclass
+class Cluster:
+    """The daemons that this session of tests started, each stopped by what was started."""
+
+    root: Path
+    daemons: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+
+    @property
+    def env(self) -> dict[str, str]:
+        """For every command that is to speak with this cluster."""
+        return {**os.environ, "SLURM_CONF": str(self.root / "slurm.conf")}
+
+    def start(self, name: str, *command: str) -> None:
+        """Start a daemon in the foreground; it ends when the tests do, however they end."""
+        died = ["setpriv", "--pdeathsig", "TERM"] if shutil.which("setpriv") else []
+        log = open(self.root / f"{name}.out", "ab")  # noqa: SIM115 -- the daemon's own
+        self.daemons[name] = subprocess.Popen(
+            [*died, *command], env=self.env, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+        )
+        log.close()
+
+    def stop(self, name: str) -> None:
+        """End a daemon that was started here."""
+        daemon = self.daemons.pop(name)
+        daemon.terminate()
+        try:
+            daemon.wait(15)
+        except subprocess.TimeoutExpired:
+            daemon.kill()
+            daemon.wait(15)
+
+    def start_controller(self) -> None:
+        """The controller, with what it knew when it was stopped."""
+        self.start("slurmctld", "slurmctld", "-D", "-f", str(self.root / "slurm.conf"))
+        wait_for(lambda: self.ask("scontrol", "ping").returncode == 0)
+
+    def ask(self, *command: str) -> subprocess.CompletedProcess[str]:
+        """One of Slurm's commands."""
+        return subprocess.run(command, env=self.env, capture_output=True, text=True, timeout=60, check=False)
+
+    def told(self, *command: str) -> str:
+        """What it prints; it must work."""
+        done = self.ask(*command)
+        assert 0 == done.returncode, done.stderr
+        return done.stdout.strip()
+
+    def idle(self) -> set[str]:
+        """The nodes at which a task could begin at once."""
+        return set(self.ask("sinfo", "-h", "-N", "-t", "idle", "-o", "%N").stdout.split())
+
+    def nightwatt(self, *arguments: str, cwd: Path | None = None, code: int = 0) -> subprocess.CompletedProcess[str]:
+        """One command of ours on this cluster."""
+        done = subprocess.run(
+            [*NIGHTWATT, *arguments], env=self.env, cwd=cwd, capture_output=True, text=True, timeout=280, check=False
+        )
+        assert code == done.returncode, done.stdout + done.stderr
+        return done
+
+    def clear(self) -> None:
+        """Nothing waits or is executed any more, and the nodes are idle."""
+        self.ask("scancel", "--user=root")
+        with contextlib.suppress(AssertionError):
+            wait_for(lambda: not self.ask("squeue", "-h").stdout.strip())
+        wait_for(lambda: self.idle() >= {"node1", "node2", "node3"})
+
+
+def wait_for(asked: Callable[[], Any], patience_s: float = PATIENCE_S) -> Any:
+    """What ``asked`` gives, once that is something."""
+    until_s = time.monotonic() + patience_s
+    while time.monotonic() < until_s:
+        if found := asked():
+            return found
+        time.sleep(0.1)
+    raise AssertionError("it has not come about in time")
+
+
+def _ports(count: int) -> list[int]:
+    """Free ports, the second to the fourth in a row, as Slurm writes those of alike nodes."""
+    for _ in range(50):
+        with contextlib.ExitStack() as stack:
+            first = stack.enter_context(socket.socket())
+            first.bind(("127.0.0.1", 0))
+            begin = first.getsockname()[1]
+            try:
+                for port in range(begin + 1, begin + count):
+                    stack.enter_context(socket.socket()).bind(("127.0.0.1", port))
+            except (OSError, OverflowError):
+                continue
+            return list(range(begin, begin + count))
+    raise AssertionError("no free ports")
+
+
+@pytest.fixture(scope="session")
+def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """The cluster; skipped with the reason where it cannot be had."""
+    path = f"{os.environ['PATH']}:/usr/sbin:/sbin"
+    absent = [name for name in (*DAEMONS, "sbatch", "sinfo") if shutil.which(name, path=path) is None]
+    if absent:
+        pytest.skip(f"Slurm is not installed here ({', '.join(absent)}); .ci/run installs it")
+    if os.getuid():
+        pytest.skip("slurmd needs root")
+    os.environ["PATH"] = path
+    root = tmp_path_factory.mktemp("slurm")
+    ancestors = [parent for parent in root.parents if parent != Path("/tmp")]
+    for parent in (root, *ancestors):  # munge wants a way to its socket that everybody may go
+        with contextlib.suppress(OSError):
+            parent.chmod(parent.stat().st_mode | 0o011)
+    cluster = Cluster(root)
+    host = socket.gethostname().partition(".")[0]
+    (root / "slurm.conf").write_text(CONF.format(host=host, root=root, ports=_ports(6)))
+    for name in ("state", "apart", *(f"spool.node{number}" for number in range(1, 6))):
+        (root / name).mkdir()
+    key = root / "munge.key"
+    key.write_bytes(os.urandom(1024))
+    key.chmod(0o600)
+    cpuinfo = root / "cpuinfo"
+    cpuinfo.write_text("processor : 0\nmodel name : Another processor\n")
+    try:
+        cluster.start(
+            "munged", "munged", "--foreground", "--force", f"--key-file={key}", f"--socket={root}/munge.socket",
+            f"--pid-file={root}/munged.pid", f"--log-file={root}/munged.log", f"--seed-file={root}/munged.seed",
+        )  # fmt: skip
+        wait_for((root / "munge.socket").exists, 20)
+        cluster.start_controller()
+        conf = str(root / "slurm.conf")
+        for number in (1, 2, 3):
+            cluster.start(f"node{number}", "slurmd", "-D", "-N", f"node{number}", "-f", conf)
+        for number, mount in ((4, f"-t tmpfs none {root}/apart"), (5, f"--bind {cpuinfo} /proc/cpuinfo")):
+            line = f"mount {mount} && exec slurmd -D -N node{number} -f {conf}"
+            cluster.start(f"node{number}", "unshare", "--mount", "sh", "-c", line)
+        wait_for(lambda: cluster.idle() >= {"node1", "node2", "node3"}, 60)
+        yield cluster
+    finally:
+        if "slurmctld" in cluster.daemons:
+            with contextlib.suppress(AssertionError, subprocess.TimeoutExpired):
+                cluster.ask("scancel", "--user=root")
+                wait_for(lambda: not cluster.ask("squeue", "-h").stdout.strip(), 30)
+        for name in [*reversed(cluster.daemons)]:
+            cluster.stop(name)
+
+
+@pytest.fixture
+def cluster(slurm: Cluster) -> Iterator[Cluster]:
+    """The cluster with nothing to do, before the test and after it."""
+    slurm.clear()
+    yield slurm
+    slurm.clear()
