@@ -142,7 +142,7 @@ def band(bins: Sequence[RunBins], level: float = 0.95) -> pd.DataFrame:
     """Mean power over the runs of each configuration, with two intervals: one row a (configuration, bin).
 
     configuration, bin (from 0), t_s (the bin's middle, from the window's begin), power_W, low_W and high_W (pointwise t
-    interval; NaN for one run), all_low_W and all_high_W (simultaneous, see ``statistics.bands``; NaN below three runs
+    interval; NaN for one run), all_low_W and all_high_W (simultaneous, see ``statistics.bands``; NaN below five runs
     and in bins that fewer than half of the runs reach), n. A run counts in the bins that it fills and that lie in no
     gap of its readings; its last, shorter one only where it has no other. A bin without any run is NaN, n 0.
     """

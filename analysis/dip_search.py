@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness import joules
-from harness.record import Kind, RunRecord
+from harness.record import Kind, Phase, RunRecord
 
 SHARE = 0.6
 REFRESHES = 2.0
@@ -86,14 +86,19 @@ def _placed(begins: NDArray[np.int64], ends: NDArray[np.int64], record: RunRecor
     if not begins.size:
         return {}
     middles = begins + (ends - begins) // 2
-    order = sorted(record.phases, key=lambda phase: phase.begin_ns - phase.end_ns)
-    names = [_outside(record), *dict.fromkeys(place_of(phase.name) for phase in order)]
+    window = "" if record.window is None else record.window.name
+    order = sorted(
+        (phase for phase in record.phases if phase.name != window), key=lambda phase: phase.begin_ns - phase.end_ns
+    )
+    names = [*_outside(record), *dict.fromkeys(place_of(phase.name) for phase in order)]
     codes = np.zeros(len(middles), dtype=np.int64)
+    numbered = _numbered(record)
+    if numbered:
+        codes[middles < min(phase.begin_ns for phase in numbered)] = 1
+        codes[middles >= max(phase.end_ns for phase in numbered)] = 2
     for phase in order:
-        if record.window is not None and phase.name == record.window.name:
-            continue
         first, last = np.searchsorted(middles, [phase.begin_ns, phase.end_ns])
-        codes[first:last] = names.index(place_of(phase.name), 1)
+        codes[first:last] = names.index(place_of(phase.name), 3)
     lengths_s = (ends - begins) / 1e9
     return {
         names[code]: (int((codes == code).sum()), float(lengths_s[codes == code].sum()))
@@ -107,17 +112,32 @@ def place_of(name: str) -> str:
     return found[1] if found else name
 
 
-def _outside(record: RunRecord) -> str:
-    """What a moment of the window is called that lies in no phase inside it."""
-    window = "" if record.window is None else record.window.name
-    inner = [phase for phase in record.phases if _inside(phase.begin_ns, phase.end_ns, record) and phase.name != window]
-    numbered = [place_of(phase.name) for phase in inner if _NUMBERED.fullmatch(phase.name)]
+def _outside(record: RunRecord) -> tuple[str, str, str]:
+    """What a moment of the window is called that lies in no phase inside it: between them, before and after them."""
+    numbered = _numbered(record)
     if numbered:
-        outermost = max(inner, key=lambda phase: phase.end_ns - phase.begin_ns).name
-        return f"between {place_of(outermost)}s" if _NUMBERED.fullmatch(outermost) else f"between {numbered[0]}s"
-    return "between the marked phases" if inner else window or "the workload"
+        name = place_of(numbered[0].name)
+        return f"between {name}s", f"before the first {name}", f"after the last {name}"
+    inner = [phase for phase in record.phases if _inside(phase, record)]
+    window = "" if record.window is None else record.window.name
+    outside = "between the marked phases" if inner else window or "the workload"
+    return outside, outside, outside
 
 
-def _inside(begin_ns: int, end_ns: int, record: RunRecord) -> bool:
+def _numbered(record: RunRecord) -> list[Phase]:
+    """The outermost kind of numbered phases inside the window: its epochs."""
+    inner = [phase for phase in record.phases if _inside(phase, record) and _NUMBERED.fullmatch(phase.name)]
+    if not inner:
+        return []
+    longest = place_of(max(inner, key=lambda phase: phase.end_ns - phase.begin_ns).name)
+    return [phase for phase in inner if place_of(phase.name) == longest]
+
+
+def _inside(phase: Phase, record: RunRecord) -> bool:
     window = record.window
-    return window is not None and window.begin_ns <= begin_ns and end_ns <= window.end_ns
+    return (
+        window is not None
+        and phase.name != window.name
+        and window.begin_ns <= phase.begin_ns
+        and phase.end_ns <= window.end_ns
+    )

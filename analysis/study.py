@@ -24,6 +24,7 @@ from analysis.carbon import words as carbon_words
 from analysis.cautions import Evidence, cautions
 from analysis.citations import with_references
 from analysis.comparisons import Method, compare, contrasts
+from analysis.curve import band, window_bins
 from analysis.drift import drift
 from analysis.energy import choice_of, measure, of_choice, window_rows
 from analysis.epochs import epoch_rows
@@ -70,6 +71,12 @@ class Study:
     """One row a (run, epoch) of the headline's runs; see ``epochs.epoch_rows``."""
     response: Response
     choice: Choice
+
+    @functools.cached_property
+    def curve(self) -> pd.DataFrame:
+        """Mean power of the headline's runs over their windows, with its bands and n; see ``curve.band``."""
+        runs = self.runs.loc[self.runs.state == "headline", "run"]
+        return band(window_bins(self.traces.runs, runs, self.choice), float(self.findings.design.get("level", 0.95)))
 
 
 def study(night: Night, plan: Analysis | None = None) -> Findings:

@@ -89,8 +89,11 @@ def draw_epochs(learning: pd.DataFrame, *, configurations: Sequence[str] = (), s
             axes.set_xlabel("epoch")
             axes.set_ylabel(kind)
             axes.grid(axis="y")
-        shown = labels(names, width=36, lines=2)
-        legend = [Line2D([], [], color=of[name].colour, label=shown[name]) for name in names]
+        shown = labels(names, width=30, lines=2)
+        legend = [
+            Line2D([], [], color=of[name].colour, label=f"{shown[name]} (n = {_count(learning, name)})")
+            for name in names
+        ]
     for axes in figure.axes:
         whole_numbers(axes)
     legend += [Line2D([], [], color=INK, lw=1.0, label="training")] if validated else []
@@ -99,6 +102,13 @@ def draw_epochs(learning: pd.DataFrame, *, configurations: Sequence[str] = (), s
     return finish(
         figure, legend=legend, notes=["Means over the valid runs, as the workload reports them."], stamp=stamp
     )
+
+
+def _count(learning: pd.DataFrame, name: str) -> str:
+    """Runs behind each epoch: with early stopping, fewer and fewer."""
+    counts = learning.loc[learning["configuration"] == name, "n"]
+    low, high = int(counts.min()), int(counts.max())
+    return str(low) if low == high else f"{high} to {low}"
 
 
 def _lines(axes: Axes, rows: pd.DataFrame, kind: str, colour: str) -> None:

@@ -1,4 +1,4 @@
-"""Power over time: the mean of each configuration's runs in bins, with a band, and how many runs each bin rests on."""
+"""Power over time: the mean of each configuration's runs in bins, its bands, and how many runs each bin rests on."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from analysis.figures.style import (
     FAINT,
     GRID,
     INK,
+    PALETTE,
     TINY_PT,
     canvas,
     finish,
@@ -45,6 +46,8 @@ def draw_power(
     quantity: str = "power",
     origin: str = "begin of the window",
     band: str = "pointwise 95 % band over runs",
+    every: str = "simultaneous 95 % band",
+    counter: bool = False,
     configurations: Sequence[str] = (),
     stamp: str = "",
     notes: Sequence[str] = (),
@@ -52,26 +55,39 @@ def draw_power(
     """Mean power over time from ``origin``.
 
     ``curve``: one row a (configuration, bin) with configuration, t_s (middle of the bin), power_W (mean over runs),
-    low_W and high_W (NaN where one run has no band) and n (runs in the bin). ``refresh_s`` is the sensor's own period:
-    a bin finer than that is said under the figure.
+    low_W and high_W (NaN where one run has no band), n (runs in the bin; power is NaN where there is none), and
+    all_low_W and all_high_W where there is a simultaneous band, which is called ``every``. ``refresh_s`` is the
+    sensor's own period, of a ``counter`` or of a trace: a bin finer than that is said under the figure.
     """
     names = order_of(curve, configurations)
     factor, unit = scale([curve[["power_W", "high_W"]].max().max()], "W")
     said = [f"Bins of {bin_s:g} s by integration: energy is conserved."]
-    if refresh_s is not None and bin_s < refresh_s:
+    if refresh_s is not None and bin_s < refresh_s * (1 - 1e-6):
         said.append(
-            f"The bins are finer than the sensor's refresh ({refresh_s:.3g} s): neighbouring bins repeat one reading."
+            f"The bins are finer than the tick of an energy counter ({refresh_s:.3g} s): within one, power is its mean."
+            if counter
+            else f"The bins are finer than the sensor's refresh ({refresh_s:.3g} s): neighbouring bins repeat one"
+            " reading."
         )
-    said.append("The band is pointwise: at one time, not for the whole curve.")
+    said.append("The pointwise band holds at one time, not for the whole curve.")
+    if _has(curve, _EVERY):
+        said.append("The paler, simultaneous one holds for all times at once.")
+    if (curve["n"] == 0).any():
+        said.append("Where no run has readings, the curve has a gap.")
     text = f"{quantity}, {unit}"
     time = f"time from {origin}, s"
     together = len(names) <= _TOGETHER
     draw = _one_panel if together else _panels
-    figure = draw(curve.assign(**{key: curve[key] / factor for key in _POWERS}), names, text, time)
-    return finish(figure, legend=_handles(curve, names, band, together), notes=[" ".join([*said, *notes])], stamp=stamp)
+    scaled = curve.assign(**{key: curve[key] / factor for key in (*_POWERS, *_EVERY) if key in curve})
+    figure = draw(scaled, names, text, time)
+    legend = _handles(curve, names, (band, every), together)
+    return finish(figure, legend=legend, notes=[" ".join([*said, *notes])], stamp=stamp, most_columns=4)
 
 
 _POWERS = ("power_W", "low_W", "high_W")
+_EVERY = ("all_low_W", "all_high_W")
+_HIGHEST = 1.25
+"""A band of few runs may be far wider than what it is about: it is cut at so many times the highest of the rest."""
 
 
 def _one_panel(curve: pd.DataFrame, names: Sequence[str], power_text: str, time_text: str) -> Figure:
@@ -84,7 +100,7 @@ def _one_panel(curve: pd.DataFrame, names: Sequence[str], power_text: str, time_
         lower.step(rows["t_s"], rows["n"], where="mid", color=of[name].colour, lw=0.9)
     upper.set_ylabel(fitted(power_text, 2.2))
     upper.grid(axis="y")
-    upper.set_ylim(bottom=0)
+    upper.set_ylim(0, _top(curve))
     upper.margins(x=0.01)
     most = int(curve["n"].max())
     lower.set_ylim(0, most * 1.25)
@@ -104,7 +120,7 @@ def _panels(curve: pd.DataFrame, names: Sequence[str], power_text: str, time_tex
         _line(panel, rows, of[name].colour, "-", width=0.8)
         text = f"n = {_count(rows)}"
         panel.text(0.98, 0.05, text, transform=panel.transAxes, ha="right", fontsize=TINY_PT, color=INK)
-    panels[0].set_ylim(bottom=0)
+    panels[0].set_ylim(0, _top(curve))
     outer_labels(panels, time_text, fitted(power_text, 2.2))
     return figure
 
@@ -112,12 +128,29 @@ def _panels(curve: pd.DataFrame, names: Sequence[str], power_text: str, time_tex
 def _line(axes: Axes, rows: pd.DataFrame, colour: str, dash: object, *, width: float) -> None:
     axes.plot(rows["t_s"], rows["power_W"], color=colour, lw=width, ls=dash, zorder=3)
     if np.isfinite(rows["low_W"].to_numpy(dtype=float)).any():
-        axes.fill_between(rows["t_s"], rows["low_W"], rows["high_W"], color=colour, alpha=0.25, lw=0, zorder=2)
+        axes.fill_between(rows["t_s"], rows["low_W"], rows["high_W"], color=colour, alpha=0.3, lw=0, zorder=2)
+    if _has(rows, _EVERY):
+        axes.fill_between(rows["t_s"], rows["all_low_W"], rows["all_high_W"], color=colour, alpha=0.13, lw=0, zorder=2)
 
 
-def _handles(curve: pd.DataFrame, names: Sequence[str], band: str, together: bool) -> list[Line2D | Patch]:
-    banded = bool(np.isfinite(curve["low_W"].to_numpy(dtype=float)).any())
-    pale = [Patch(facecolor=FAINT, alpha=0.35, label=band)] if banded else []
+def _has(curve: pd.DataFrame, columns: Sequence[str]) -> bool:
+    """Whether ``curve`` has numbers in all of ``columns``."""
+    return all(name in curve and bool(np.isfinite(curve[name].to_numpy(dtype=float)).any()) for name in columns)
+
+
+def _top(curve: pd.DataFrame) -> float:
+    """The upper end of the axis of power."""
+    highest = float(np.nanmax(curve[["power_W", "high_W"]].to_numpy(dtype=float)))
+    every = float(np.nanmax(curve["all_high_W"].to_numpy(dtype=float))) if _has(curve, _EVERY) else highest
+    return max(min(every * 1.03, highest * _HIGHEST), highest * 1.05) or 1.0
+
+
+def _handles(curve: pd.DataFrame, names: Sequence[str], bands: tuple[str, str], together: bool) -> list[Line2D | Patch]:
+    pale = [
+        Patch(facecolor=FAINT if together else PALETTE[0], alpha=alpha, label=label)
+        for label, alpha, columns in ((bands[0], 0.5, _POWERS[1:]), (bands[1], 0.2, _EVERY))
+        if _has(curve, columns)
+    ]
     if not together:
         mean = Line2D([], [], color=INK, lw=0.9, label="mean of the runs")
         return [mean, *pale, Patch(facecolor=GRID, label="range of all configurations' means")]

@@ -10,6 +10,7 @@ from analysis.listings import answers, attempts, carbon, evidence, instruments
 from analysis.listings import grid as of_grid
 from analysis.listings import meters as of_meters
 from analysis.listings import night as of_night
+from analysis.listings import within as of_time
 from analysis.load import Night
 from analysis.study import Study
 from analysis.tables import Table
@@ -18,15 +19,16 @@ NAMES = (
     *("summary", "comparisons", "effects", "equivalence", "metrics", "exploratory", "drift", "verdicts", "sampler"),
     "nights",
     "meters",
+    *("epoch-rates", "epochs", "epoch-runs", "course", "dips", "loads", "power-curve"),
     *("factors", "levels", "cells", "tradeoff"),
     *("sources", "recorded", "agreement"),
     *("attempts", "cohorts", "gaps", "gates", "faults"),
     *("carbon", "places", "exclusions", "outlier-rule", "tests", "runs", "machine", "channels", "design", "reproduce"),
 )
 """Every name that a table of a report can have."""
-_OF_ENERGY = ("results", "drift", "exclusions", "tests", "runs")
+_OF_ENERGY = ("results", "time", "drift", "exclusions", "tests", "runs")
 """The sections whose numbers are what they are because of the power that was recorded."""
-_NOT_OF_ENERGY = ("metrics", "equivalence", "outlier-rule")
+_NOT_OF_ENERGY = ("metrics", "loads", "equivalence", "outlier-rule")
 """Tables among them whose numbers are not."""
 
 
@@ -35,6 +37,7 @@ class Sections:
     """The tables of a report by the section of the page in which they stand."""
 
     results: tuple[Table, ...]
+    time: tuple[Table, ...]
     drift: tuple[Table, ...]
     quality: tuple[Table, ...]
     exclusions: tuple[Table, ...]
@@ -72,6 +75,7 @@ def sections(night: Night, study: Study, rows: pd.DataFrame) -> Sections:
             *of_grid.grid_tables(found),
             *(make(found) for make, wanted in optional if wanted),
         ),
+        time=tuple(of_time.within(found.temporal, study.epochs, study.curve)),
         drift=(evidence.drift(found),),
         quality=(
             *(make(found) for make, wanted in of_instruments if wanted),
