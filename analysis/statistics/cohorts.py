@@ -17,6 +17,7 @@ from scipy import stats
 from analysis.findings import Estimate, Test
 from analysis.statistics.scatter import NO_SCATTER, NOT_POSITIVE, TOO_FEW, has_scatter, largest, values
 from analysis.statistics.terms import dummies
+from analysis.statistics.welch import welch_error
 
 INSEPARABLE = "the cohorts do not tell the configurations apart: each was executed in a cohort of its own"
 
@@ -32,7 +33,7 @@ def difference_over_cohorts(
 ) -> Test:
     """OLS on configuration and cohort; values (n,) and (m,) with the cohort of each run.
 
-    With ``orders`` (when each run came) the order is a linear term too and the covariance HC3, as in a night without
+    With ``orders`` (when each run came) the order is a linear term too and the error Welch's, as in a night without
     blocks; without, the spread is pooled, as in the classic recipe. The estimate is the ratio, on logs, for the unit ×,
     else the difference in that unit. None where no degree of freedom is left or the design is not separable.
     """
@@ -71,8 +72,10 @@ def difference_over_cohorts(
     size = largest(data, np.ones(int(logs)))
     if not has_scatter(np.asarray(plain.resid), size) or (orders is not None and hat.max() > 1 - 1e-9):
         return nothing(NO_SCATTER, value)
-    error = float((plain if orders is None else plain.get_robustcov_results("HC3")).bse[0])
-    t, half = centre / error, float(stats.t.ppf((1 + level) / 2, df)) * error
+    error, freedom = float(plain.bse[0]), float(df)
+    if orders is not None:
+        error, freedom = welch_error(design, np.asarray(plain.resid))
+    t, half = centre / error, float(stats.t.ppf((1 + level) / 2, freedom)) * error
     low, high = (math.exp(centre - half), math.exp(centre + half)) if logs else (centre - half, centre + half)
     estimate = Estimate(value, unit, low, high, level, sum(n))
-    return Test(name, t, float(2 * stats.t.sf(abs(t), df)), n, float(df), estimate=estimate)
+    return Test(name, t, float(2 * stats.t.sf(abs(t), freedom)), n, freedom, estimate=estimate)

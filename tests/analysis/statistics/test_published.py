@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from analysis.findings import Test as Tested
 from analysis.statistics import unpaired
@@ -21,6 +22,7 @@ from analysis.statistics.paired import paired_difference, paired_ratio
 from analysis.statistics.ranks import brunner_munzel, mann_whitney, wilcoxon
 from analysis.statistics.slopes import theil_sen
 from analysis.statistics.terms import label_term, residuals, slope_term
+from analysis.statistics.welch import welch_error
 
 # Student (Biometrika 6, 1908): hours of sleep gained by ten patients under two drugs; the figures are those of R's
 # documentation of t.test.
@@ -240,10 +242,20 @@ def test_the_run_order_term_takes_a_linear_drift_off_exactly():
     test = ratio_with_order(energy[1::2] * 0.9, energy[::2], order[1::2], order[::2], 0.95)
     assert 0.9 == approx(test.estimate.value, rel=2e-3)
     assert test.p < 1e-4
-    assert 5 == test.df
+    assert 2 < test.df < 6
 
 
-def test_the_standard_error_with_run_order_is_that_of_hc3_by_hand():
+def test_welch_with_no_term_beside_the_constant_is_scipys():
+    draw = np.random.default_rng(11)
+    left, right = draw.normal(0, 1, 7), draw.normal(0.5, 4, 11)
+    design = np.column_stack([np.repeat([1.0, 0.0], [7, 11]), np.ones(18)])
+    error, df = welch_error(design, np.concatenate([left - left.mean(), right - right.mean()]))
+    theirs = stats.ttest_ind(left, right, equal_var=False)
+    assert theirs.statistic == approx((left.mean() - right.mean()) / error)
+    assert theirs.df == approx(df)
+
+
+def test_the_error_with_run_order_and_its_degrees_of_freedom_by_hand():
     draw = np.random.default_rng(12)
     left, right = np.exp(draw.normal(0, 0.01, 5)), np.exp(draw.normal(0, 0.03, 6))
     left_order, right_order = np.array([1.0, 4, 5, 8, 11]), np.array([2.0, 3, 6, 7, 9, 10])
@@ -253,12 +265,17 @@ def test_the_standard_error_with_run_order_is_that_of_hc3_by_hand():
     logs = np.log(np.concatenate([left, right]))
     inverse = np.linalg.inv(design.T @ design)
     coefficients = inverse @ design.T @ logs
-    leverage = np.diag(design @ inverse @ design.T)
-    weights = ((logs - design @ coefficients) / (1 - leverage)) ** 2
-    error = math.sqrt((inverse @ (design.T * weights) @ design @ inverse)[0, 0])
+    hat = design @ inverse @ design.T
+    squares = (logs - design @ coefficients) ** 2 / (1 - np.diag(hat))
+    weights = (inverse @ design.T)[0] ** 2
+    error = math.sqrt(np.sum(weights * squares))
+    spread = np.repeat([squares[:5].mean(), squares[5:].mean()], [5, 6])
+    form = (np.eye(11) - hat) @ np.diag(weights / (1 - np.diag(hat))) @ (np.eye(11) - hat) * spread
+    df = np.trace(form) ** 2 / np.trace(form @ form)
     test = ratio_with_order(left, right, left_order, right_order, 0.95)
     assert coefficients[0] / error == approx(test.statistic)
-    assert math.exp(coefficients[0] + 2.306004 * error) == approx(test.estimate.high, rel=1e-6)
+    assert df == approx(test.df)
+    assert math.exp(coefficients[0] + stats.t.ppf(0.975, df) * error) == approx(test.estimate.high, rel=1e-9)
 
 
 def test_theil_sen_by_hand():
