@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from analysis import over_time
+from analysis import by_factor, over_time
 from analysis.agreement import TWO_SOURCES
 from analysis.explore.accuracy import explore_accuracy
 from analysis.explore.distribution import explore_distribution
@@ -28,7 +28,17 @@ from analysis.observations import drawn
 from analysis.response import ENERGY
 from analysis.study import Study
 
-STEMS = ("ratios", "distribution", "accuracy", "pairs", "decomposition", "drift", "agreement", *over_time.STEMS)
+STEMS = (
+    "ratios",
+    "distribution",
+    "accuracy",
+    "pairs",
+    "decomposition",
+    "drift",
+    "agreement",
+    *by_factor.STEMS,
+    *over_time.STEMS,
+)
 _NAMED = 8
 """So many configurations at most are read out where a figure cannot be seen."""
 
@@ -42,6 +52,7 @@ def illustrations(night: Night, study: Study, rows: pd.DataFrame) -> list[Illust
         _ratios(study),
         _distribution(study, shown, of_response),
         _accuracy(night, study, shown, of_response),
+        *by_factor.by_factor(study),
         over_time.power(night, study, given),
         _pairs(night, study, shown, of_response),
         _decomposition(study),

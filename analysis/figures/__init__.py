@@ -12,6 +12,9 @@
     figures.draw_pairs(runs, findings.comparisons)
     figures.draw_epochs(figures.by_epoch(phases))
     figures.draw_drift(runs)
+    figures.draw_interaction(findings.grid)       two factors: ratios, a line for each level
+    figures.draw_heatmap(findings.grid)           ratios in every cell, missing cells with their reason
+    figures.draw_pareto(findings.tradeoff)        a metric against energy, and how firm the front is
     figures.draw_agreement(study.agreement, findings.agreements)    Bland-Altman, a panel for two sources of a domain
     figures.save(figure, folder, "name")          SVG, PDF and PNG, the same bytes each time
 
@@ -29,7 +32,10 @@ if TYPE_CHECKING:
     from analysis.figures.distribution import draw_distribution
     from analysis.figures.drift import draw_drift
     from analysis.figures.epochs import by_epoch, draw_epochs
+    from analysis.figures.heatmap import draw_heatmap
+    from analysis.figures.interaction import draw_interaction
     from analysis.figures.pairs import draw_pairs
+    from analysis.figures.pareto import draw_pareto
     from analysis.figures.power import draw_power
     from analysis.figures.ratios import draw_decomposition, draw_ratios
     from analysis.figures.style import save
@@ -42,7 +48,10 @@ __all__ = [
     "draw_distribution",
     "draw_drift",
     "draw_epochs",
+    "draw_heatmap",
+    "draw_interaction",
     "draw_pairs",
+    "draw_pareto",
     "draw_power",
     "draw_ratios",
     "save",
@@ -51,6 +60,7 @@ __all__ = [
 _HOMES = {
     **{f"draw_{name}": name for name in ("accuracy", "agreement", "distribution", "drift", "epochs")},
     **{f"draw_{name}": name for name in ("pairs", "power", "ratios")},
+    **{f"draw_{name}": name for name in ("heatmap", "interaction", "pareto")},
     "draw_decomposition": "ratios",
     "by_epoch": "epochs",
     "save": "style",
