@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from analysis.load import Damage, Night, load
+from analysis.set_aside import SetAside, of_night
 from harness.domains import choose, named
 from harness.errors import NightFolderError
 from harness.record import RunName, RunRecord
@@ -38,6 +39,7 @@ def join(folders: Sequence[Path | str]) -> Night:
     records: dict[str, RunRecord] = {}
     paths: dict[str, Path] = {}
     damage: list[Damage] = []
+    aside: list[SetAside] = []
     changes: dict[int, tuple[str, ...]] = {}
     slots: list[dict[str, Any]] = []
     members: list[dict[str, Any]] = []
@@ -49,6 +51,7 @@ def join(folders: Sequence[Path | str]) -> Night:
             cohort = 1 if record.cohort == 1 else record.cohort + cohorts
             records[f"n{number}-{run}"] = replace(record, block=block, slot=slot, cohort=cohort, night=name)
             paths[f"n{number}-{run}"] = night.folder_of(run)
+        aside += of_night(night.set_aside, name, offset + 1)
         damage += [Damage(f"{name}/{item.entry}", item.what) for item in night.damage]
         changes |= {key + cohorts: tuple(f"{name}: {told}" for told in value) for key, value in night.changes.items()}
         cohorts += max((record.cohort for record in night.records.values()), default=1) - 1
@@ -70,7 +73,7 @@ def join(folders: Sequence[Path | str]) -> Night:
     hosts = {member["host"] for member in members}
     plan = {**first.plan, "slots": slots, "joined": members}
     host = first.host if len(hosts) == 1 else {}
-    return Night(first.path, plan, protocol, host, records, tuple(damage), changes, paths)
+    return Night(first.path, plan, protocol, host, records, tuple(damage), changes, tuple(aside), paths)
 
 
 def _began(night: Night) -> int:

@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from analysis.frames import phases_frame, runs_frame
 from analysis.meters import NightMeters, meters_of
 from analysis.run_checks import checked_record, is_slot
+from analysis.set_aside import SetAside, set_aside
 from harness.errors import NightFolderError, UsageError
 from harness.protocol import Protocol, from_json
 from harness.record import (
@@ -90,6 +91,8 @@ class Night:
     damage: tuple[Damage, ...] = ()
     changes: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
     """What was different from the cohort before, by cohort from 2 on: one sentence a change that was accepted."""
+    set_aside: tuple[SetAside, ...] = ()
+    """The run folders that are no settled runs."""
     _paths: Mapping[str, Path] = field(default_factory=dict, repr=False)
 
     @property
@@ -188,7 +191,8 @@ def load(path: str | Path) -> Night:
     levels = {item["name"]: item["levels"] for item in plan["configurations"]}
     records, paths, damage = _read_runs(folder, levels, str(plan.get("night") or ""))
     changes, unknown = _changes(folder)
-    return Night(folder.root, plan, protocol, host, records, (*damage, *unknown), changes, paths)
+    aside = set_aside(folder.runs)
+    return Night(folder.root, plan, protocol, host, records, (*damage, *unknown), changes, aside, paths)
 
 
 def _changes(folder: NightFolder) -> tuple[dict[int, tuple[str, ...]], tuple[Damage, ...]]:

@@ -73,6 +73,8 @@ STDERR_LOG = "stderr.log"
 EXIT_JSON = "exit.json"
 SAMPLER = "sampler"
 """The name of our own instrument, which hosts the sensors."""
+WHY_JSON = "why.json"
+"""In a run folder that was set aside without a record: {"why": the reason, in words}."""
 CLOCKS_CSV = "clocks.csv"
 """One line a second: t_ns, realtime_ns, boottime_ns, all int64. No header."""
 

@@ -26,6 +26,7 @@ from harness.record import (
     RUN_JSON,
     SAMPLER,
     SAMPLES_PARQUET,
+    WHY_JSON,
     InstrumentFiles,
     RunRecord,
     write_json,
@@ -33,8 +34,6 @@ from harness.record import (
 
 SCRATCH = "scratch"
 """The workload's working directory inside the run folder; it stays if the workload left anything in it."""
-WHY_JSON = "why.json"
-"""In the folder of an attempt that left no record: why."""
 TRANSIENT = (CLOCKS_CSV, EXIT_JSON)
 """What run.json and the sealed samples hold when a run is settled; and the files of its instruments."""
 

@@ -9,6 +9,7 @@ import pandas as pd
 from analysis.listings.rows import Row, table_of
 from analysis.load import Night
 from analysis.retirement import retired
+from analysis.set_aside import SetAside
 from analysis.tables import Column, Table
 from harness.record import Level, Status, Validity
 
@@ -18,6 +19,7 @@ _NOTHING_BEFORE = "nothing ran before it"
 def by_configuration(night: Night) -> Table:
     """Every configuration with all its attempts, whatever became of them: also one that was never compared."""
     gone = retired(night)
+    aside = _aside(night)
     rows: list[Row] = []
     for name in night.configurations:
         of = [record for record in night.records.values() if record.configuration == name and record.block > 0]
@@ -36,6 +38,7 @@ def by_configuration(night: Night) -> Table:
                 "invalid": len(invalid),
                 "failed": len(failed),
                 "superseded": len(of) - len(counted),
+                "set_aside": len(aside.get(name, ())),
                 "why": "; ".join(f"{count} × {what}" for what, count in sorted(why.items())),
                 "retired": f"{gone[name]} in its first two runs" if name in gone else "",
             }
@@ -43,6 +46,7 @@ def by_configuration(night: Night) -> Table:
     columns = [
         Column("configuration", "configuration"),
         *(Column(word, word, "count") for word in ("planned", "attempts", "valid", "invalid", "failed", "superseded")),
+        *([Column("set aside", "set_aside", "count")] if night.set_aside else []),
         Column("why", "why"),
         Column("retired", "retired"),
     ]
@@ -50,7 +54,45 @@ def by_configuration(night: Night) -> Table:
         "Invalid: spoilt by the measurement, repeated within the block, up to night.attempts. Failed: a bad outcome,"
         " never repeated. Superseded: its block was begun anew. Retired: not executed any more."
     ]
+    if night.set_aside:
+        notes.append("Set aside: stopped, or cut short before its record was written; none of these is an attempt.")
     return table_of("attempts", "Attempts of each configuration", rows, columns, notes)
+
+
+def _aside(night: Night) -> dict[str, list[SetAside]]:
+    """What was set aside, by the configuration of its slot."""
+    planned = {(slot["block"], slot["position"]): slot["configuration"] for slot in night.plan["slots"]}
+    found: dict[str, list[SetAside]] = {}
+    for item in night.set_aside:
+        found.setdefault(planned.get((item.block, item.position), "of no slot of this night"), []).append(item)
+    return found
+
+
+def set_aside(night: Night) -> Table:
+    """Every run folder that is no settled run: what is in it, and why nothing else is."""
+    counted = {record.slot for record in night.records.values()}
+    rows: list[Row] = [
+        {
+            "folder": item.entry,
+            "configuration": name,
+            "status": item.status,
+            "why": item.why,
+            "holds": item.holds or "nothing but empty files",
+            "slot": "executed again" if f"b{item.block:02d}-{item.position}" in counted else "has no settled run",
+        }
+        for name, items in _aside(night).items()
+        for item in items
+    ]
+    columns = [
+        Column("folder", "folder"),
+        Column("configuration", "configuration"),
+        Column("status", "status"),
+        Column("why", "why"),
+        Column("what is in it", "holds"),
+        Column("its slot", "slot"),
+    ]
+    notes = ["None of it is compared: readings without a record, or of a run that was stopped, tell no whole run."]
+    return table_of("set-aside", "Attempts that were set aside", rows, columns, notes)
 
 
 def cohorts(night: Night) -> Table:

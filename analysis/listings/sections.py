@@ -22,7 +22,7 @@ NAMES = (
     *("epoch-rates", "epochs", "epoch-runs", "course", "dips", "loads", "power-curve"),
     *("factors", "levels", "cells", "tradeoff"),
     *("sources", "recorded", "agreement"),
-    *("attempts", "cohorts", "gaps", "gates", "faults"),
+    *("attempts", "set-aside", "cohorts", "gaps", "gates", "faults"),
     *("carbon", "places", "exclusions", "outlier-rule", "tests", "runs", "machine", "channels", "design", "reproduce"),
 )
 """Every name that a table of a report can have."""
@@ -80,6 +80,7 @@ def sections(night: Night, study: Study, rows: pd.DataFrame) -> Sections:
         quality=(
             *(make(found) for make, wanted in of_instruments if wanted),
             attempts.by_configuration(night),
+            *([attempts.set_aside(night)] if night.set_aside else []),
             *([attempts.cohorts(night)] if {record.cohort for record in night.records.values()} - {1} else []),
             of_night.verdicts(night),
             attempts.gaps(night),
