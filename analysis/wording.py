@@ -50,6 +50,8 @@ def headline(
     """
     read_by = ", ".join(dict.fromkeys(brief(source) for source in sources))
     by = f"{response.quality} by {read_by}" if read_by else response.quality
+    if not any(group.n_headline for group in groups):
+        return _nothing(groups, response)
     if not comparisons:
         return _single(groups, response, by, sensor_class)
     if len(comparisons) == 1:
@@ -64,6 +66,17 @@ def headline(
         f"{first}: the lowest ratio of {len(comparisons)} comparisons, of which {len(apart)} "
         f"{'is' if len(apart) == 1 else 'are'} told apart after Holm's correction; {by}."
     )
+
+
+def _nothing(groups: Sequence[Group], response: Response) -> str:
+    """The headline of a night of which no run can be compared."""
+    counts = {
+        "invalid": sum(group.n_invalid for group in groups),
+        "failed": sum(group.n_failed for group in groups),
+        f"without {response.name}": sum(group.n_valid for group in groups),
+    }
+    said = ", ".join(f"{count} {word}" for word, count in counts.items() if count)
+    return f"Nothing can be compared: {f'no run counts ({said})' if said else 'no run was executed'}."
 
 
 def headline_all(comparisons: Sequence[Comparison], rule: Mapping[str, Any], response: Response) -> str:
