@@ -169,10 +169,10 @@ def _page(night: Night, study: Study, drawings: Sequence[Drawing], listed: Secti
     return page.encode("utf-8")
 
 
-def _on_page(table: Table) -> dict[str, str]:
+def _on_page(table: Table) -> dict[str, str | int]:
     # Both escape every cell themselves, so the template must not do it again.
     element, notes = tables.html_element(table, _MOST_ROWS), tables.html_notes(table, _MOST_ROWS)
-    return {"name": table.name, "element": Markup(element), "notes": Markup(notes)}
+    return {"name": table.name, "rows": len(table), "element": Markup(element), "notes": Markup(notes)}
 
 
 def _facts(night: Night, study: Study) -> str:
