@@ -49,9 +49,9 @@ SlurmdLogFile={root}/slurmd.%n.log
 JobAcctGatherType=jobacct_gather/none
 AccountingStorageType=accounting_storage/none
 SchedulerParameters=sched_min_interval=0,bf_interval=1,batch_sched_delay=0
-NodeName=node[1-3] NodeHostname={host} NodeAddr=127.0.0.1 Port=[{ports[1]}-{ports[3]}] CPUs=2 RealMemory=500 Feature=small
-NodeName=node4 NodeHostname={host} NodeAddr=127.0.0.1 Port={ports[4]} CPUs=2 RealMemory=500 Feature=small
-NodeName=node5 NodeHostname={host} NodeAddr=127.0.0.1 Port={ports[5]} CPUs=2 RealMemory=500 Feature=large
+NodeName=node[1-3] NodeHostname={host} NodeAddr=127.0.0.1 Port=[{ports[1]}-{ports[3]}] CPUs=2 Feature=small
+NodeName=node4 NodeHostname={host} NodeAddr=127.0.0.1 Port={ports[4]} CPUs=2 Feature=small
+NodeName=node5 NodeHostname={host} NodeAddr=127.0.0.1 Port={ports[5]} CPUs=2 Feature=large
 PartitionName=energy Nodes=node[1-3] Default=YES OverSubscribe=EXCLUSIVE MaxTime=2:00:00
 PartitionName=short Nodes=node[1-3] OverSubscribe=EXCLUSIVE MaxTime=0:01:00
 PartitionName=apart Nodes=node[1,4] OverSubscribe=EXCLUSIVE MaxTime=2:00:00
