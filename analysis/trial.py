@@ -5,6 +5,7 @@
     found = try_out(night, {"none": "idle", "cpu": "burn"})
     found.meters        one record a (stage, domain, source)
     found.agreements    counter against trace, and sources of one domain, in each stage
+    found.lags          how late each wall meter was found to be; taken out of all of the above
     found.cost          what the sampler itself used
 
 The shortest window is that in which the bound from edges alone (power times update period, ``harness.joules``) falls to
@@ -23,6 +24,7 @@ import numpy as np
 
 from analysis.energy import Meter, read_meters
 from analysis.load import Night
+from analysis.meters import METER, Alignment
 from harness import joules
 from harness.record import Phase, RunRecord, SamplerCost
 
@@ -69,6 +71,19 @@ class TrialAgreement:
 
 
 @dataclass(frozen=True)
+class TrialLag:
+    """How late a wall meter's power was taken to be."""
+
+    domain: str
+    origin: str
+    offset_s: float
+    """NaN where the load steps told none: its readings are then where they came."""
+    uncertainty_s: float
+    why: str
+    """Why it is not told; empty where it is."""
+
+
+@dataclass(frozen=True)
 class Tried:
     """What was found out, and which stages could not be carried out and why."""
 
@@ -77,6 +92,7 @@ class Tried:
     cost: SamplerCost | None
     """Of the sampler in the last stage that went well."""
     failed: Mapping[str, str]
+    lags: tuple[TrialLag, ...] = ()
 
     @property
     def shortest_s(self) -> float:
@@ -98,12 +114,27 @@ def try_out(night: Night, phases: Mapping[str, str]) -> Tried:
         if phase is None:
             failed[stage] = record.reason or "it left no marks"
             continue
-        meters = read_meters(night.samples(run))
+        meters = read_meters(night.meters.aligned(run, night.samples(run)))
         found = [_trial(stage, meter, record, phase) for meter in meters]
         trials += found
         agreements += _agreements(found)
         cost = record.sampler or cost
-    return Tried(tuple(trials), tuple(agreements), cost, failed)
+    return Tried(tuple(trials), tuple(agreements), cost, failed, _lags(night))
+
+
+def _lags(night: Night) -> tuple[TrialLag, ...]:
+    """Each meter's lag once: that of the stage which tells it best, else why none does."""
+    best: dict[str, Alignment] = {}
+    for item in night.meters.alignments:
+        told = best.get(item.channel)
+        if told is None or (item.how != "none" and not told.uncertainty_s <= item.uncertainty_s):
+            best[item.channel] = item
+    return tuple(
+        TrialLag(item.domain, METER, math.nan, math.nan, item.own.why)
+        if item.how == "none"
+        else TrialLag(item.domain, METER, item.offset_s, item.uncertainty_s, "")
+        for item in best.values()
+    )
 
 
 def _trial(stage: str, meter: Meter, record: RunRecord, phase: Phase) -> Trial:

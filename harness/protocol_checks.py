@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from harness.carbon_checks import check_carbon
+from harness.carbon_checks import check_carbon, check_codecarbon
 from harness.channels import DOMAIN_NAME
 from harness.commands import PYTHON, SEED, WORKLOADS, TemplateError, missing_programs, placeholders, values
 from harness.configurations import Configuration, cross, level_text
@@ -312,6 +312,7 @@ _CHECKS: tuple[tuple[frozenset[str], Callable[[Protocol], Problems]], ...] = (
     (frozenset({"factors", "exclude", "analysis", "crossing"}), _names),
     (frozenset({"analysis"}), _analysis),
     (frozenset({"analysis"}), check_carbon),
+    (frozenset({"instruments"}), check_codecarbon),
     (frozenset({"analysis"}), check_ratios),
     (frozenset({"analysis"}), check_family),
     (frozenset({"analysis", "sensors", "instruments"}), check_domains),

@@ -60,6 +60,13 @@ def lines(tried: Tried, width: int) -> Iterator[str]:
             yield f"{WORDS[item.stage]}: {item.domain} by {item.origin}, counter over trace {item.counter_ratio:.4f}"
     for pair in tried.agreements:
         yield f"{WORDS[pair.stage]}: {pair.domain}, {pair.other} over {pair.one} {pair.ratio:.3f}"
+    for lag in tried.lags:
+        late = (
+            f"its lag is not told ({lag.why}): its joules are those of some other moments"
+            if lag.why
+            else f"{lag.offset_s:.2f} s late (± {lag.uncertainty_s:.2f} s), which is taken out"
+        )
+        yield from _wrapped(f"{lag.domain} by {lag.origin}: {late}", width)
     if tried.cost is not None:
         cost = tried.cost
         yield from _wrapped(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from analysis.findings import Agreement, Estimate, Findings
 from analysis.listings.rows import Row, level_of, spread, table_of
 from analysis.numbers import scale
+from analysis.statistics.agreement import FEWEST_CORRELATED as FEWEST
 from analysis.tables import Column, Table
 
 _ALONE = "it is what is compared, or nothing of its domain is"
@@ -105,7 +106,11 @@ def agreement(findings: Findings) -> Table:
         "One pair a run: the energies of its window. Bias: mean of (one - against) in per cent of the mean of both; "
         f"limits of agreement: between them lie {level or 95} % of such differences (Bland and Altman, 1999).",
         f"The limits rest on as few as {least} runs: believe their own intervals, not their digits."
-        if 0 < least < _FEW
+        if FEWEST <= least < _FEW
+        else "",
+        f"Of fewer than {FEWEST} runs ratio and bias stand without an interval, and there are no limits: two values say"
+        " next to nothing of their scatter."
+        if 0 < least < FEWEST
         else "",
         "Where the bias differs between configurations, the limits hold that as well: the ratios by configuration "
         "stand in the table of what was also recorded.",

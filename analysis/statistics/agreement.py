@@ -19,7 +19,7 @@ from analysis.statistics.describe import mean
 from analysis.statistics.scatter import NO_SCATTER, NOT_POSITIVE, TOO_FEW, Values, has_scatter, largest, paired, values
 
 FEWEST_CORRELATED = 3
-"""Two points always lie on a line."""
+"""Two points always lie on a line, and of their scatter next to nothing is known: no interval, no limits."""
 NOT_BOUNDED = "the mean of the other is not told apart from zero, so that the ratio has no bounded interval"
 
 
@@ -40,8 +40,9 @@ class Limits:
 def ratio_of_means(one: ArrayLike, other: ArrayLike, level: float) -> Estimate:
     """mean(one) / mean(other) of pairs (n,), with Fieller's interval (E. C. Fieller, J. R. Stat. Soc. B 16, 1954).
 
-    The interval holds every r for which a t test of mean(one - r other) = 0 does not reject. None for fewer than two
-    pairs, for values that are not positive, and where the mean of ``other`` cannot be told apart from zero.
+    The interval holds every r for which a t test of mean(one - r other) = 0 does not reject; of two pairs none is told,
+    as limits of agreement then are not. None for values that are not positive, and where the mean of ``other`` cannot
+    be told apart from zero.
     """
     left, right = paired(one, other)
     n = left.size
@@ -49,7 +50,7 @@ def ratio_of_means(one: ArrayLike, other: ArrayLike, level: float) -> Estimate:
         return Estimate(None, "×", n=n, note=TOO_FEW if n == 0 else NOT_POSITIVE)
     above, below = float(left.mean()), float(right.mean())
     ratio = above / below
-    if n < 2:
+    if n < FEWEST_CORRELATED:
         return Estimate(ratio, "×", n=n, note=TOO_FEW)
     if not has_scatter(left - ratio * right, largest(left)):
         return Estimate(ratio, "×", n=n, note=NO_SCATTER)
@@ -74,7 +75,8 @@ def limits_of_agreement(differences: ArrayLike, unit: str, level: float) -> Limi
     """Mean difference and the limits between which ``level`` of the differences lie, each with its interval.
 
     Bias +- z SD, after Bland and Altman (Statistical Methods in Medical Research 8, 1999); standard error of a limit
-    SD sqrt(1/n + z^2 / (2 (n - 1))), their section 2.2. Limits need three differences: an SD of two says nothing.
+    SD sqrt(1/n + z^2 / (2 (n - 1))), their section 2.2. Intervals and limits need three differences: an SD of
+    two says nothing.
     """
     array = values(differences)
     n, bias = array.size, mean(array, unit, level)
@@ -83,7 +85,7 @@ def limits_of_agreement(differences: ArrayLike, unit: str, level: float) -> Limi
         return Limits(bias, nothing, nothing)
     if n < FEWEST_CORRELATED:
         nothing = Estimate(None, unit, n=n, note=TOO_FEW)
-        return Limits(bias, nothing, nothing)
+        return Limits(Estimate(bias.value, unit, n=n, note=TOO_FEW), nothing, nothing)
     deviation, z = float(np.std(array, ddof=1)), float(stats.norm.ppf((1 + level) / 2))
     error = deviation * math.sqrt(1 / n + z * z / (2 * (n - 1)))
     half = float(stats.t.ppf((1 + level) / 2, n - 1)) * error

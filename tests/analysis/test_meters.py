@@ -2,6 +2,7 @@
 
 import json
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pyarrow as pa
@@ -13,9 +14,11 @@ from analysis.energy import choice_of, energy, measure, total
 from analysis.load import Series, load
 from analysis.meter_lag import Lag
 from analysis.meters import MARKS, check_total, energy_readings, meters_of, night_lag
+from analysis.trial import try_out
 from harness import joules
 from harness.errors import NightFolderError
 from harness.record import Channel, Kind, Phase, Quality, RunRecord, Status, Validity
+from nightwatt.trial import lines
 
 S = 1_000_000_000
 POWER, TOTAL = "meter/wall.power_W", "meter/wall.energy_J"
@@ -341,3 +344,35 @@ def test_a_night_without_a_meter_says_nothing_of_meters(simulate, cautions_of):
     night = load(simulate(blocks=3).path)
     assert () == night.meters.alignments
     assert not [code for code in cautions_of(night) if code.startswith("meter")]
+
+
+def test_a_trial_takes_the_lag_out_and_tells_it():
+    stages = {"idle run": ("none", Phase("train", 1 * S, 11 * S)), "load run": ("cpu", Phase("train", 15 * S, 25 * S))}
+    runs = {"idle run": readings(2.0, seed=1), "load run": readings(2.0, seed=2)}
+    records = {
+        name: record([item.channel for item in runs[name].values()], levels={"device": stage}, phases=(phase,))
+        for name, (stage, phase) in stages.items()
+    }
+    night = SimpleNamespace(
+        records=records, samples=runs.__getitem__, meters=meters_of(records, runs.__getitem__),
+    )  # fmt: skip
+    tried = try_out(night, {"none": "train", "cpu": "train"})
+    by_meter = {item.stage: item.power_W for item in tried.trials if item.origin == "meter"}
+    assert {"none": pytest.approx(90 + 1.2 * 60, abs=2), "cpu": pytest.approx(90 + 1.2 * 300, abs=5)} == by_meter
+    (lag,) = tried.lags
+    assert ("wall", "meter", "") == (lag.domain, lag.origin, lag.why)
+    assert pytest.approx(2.0, abs=0.1) == lag.offset_s
+    assert any(f"wall by meter: {lag.offset_s:.2f} s late" in line for line in lines(tried, 200))
+
+
+def test_a_trial_says_where_a_meter_s_lag_is_not_told():
+    flat = {POWER: series(wall(), np.arange(0, 60, 0.1), np.full(600, 150.0))}
+    its = record([wall()], levels={"device": "none"}, phases=(Phase("train", 15 * S, 25 * S),))
+    night = SimpleNamespace(
+        records={"a": its}, samples=lambda _: flat, meters=meters_of({"a": its}, lambda _: flat),
+    )  # fmt: skip
+    tried = try_out(night, {"none": "train"})
+    (lag,) = tried.lags
+    assert lag.why
+    assert math.isnan(lag.offset_s)
+    assert any("wall by meter: its lag is not told" in line for line in lines(tried, 300))

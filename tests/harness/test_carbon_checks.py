@@ -1,5 +1,7 @@
 """What a protocol may say of places, and of CodeCarbon."""
 
+import sys
+
 import pytest
 
 from harness.errors import ProtocolError
@@ -74,3 +76,31 @@ def test_a_protocol_whose_only_source_is_codecarbon_tells_energy(tmp_path):
     path = tmp_path / "p.toml"
     path.write_text(BASE.replace("[sensors.simulated]", '[instruments.codecarbon]\ncountry = "NLD"'))
     assert "NLD" == read(path).instruments.codecarbon.country
+
+
+@pytest.fixture
+def codecarbon(tmp_path, monkeypatch):
+    """An installed CodeCarbon with a table of two countries; it must not be imported."""
+    package = tmp_path / "site" / "codecarbon"
+    (package / "data" / "private_infra").mkdir(parents=True)
+    (package / "__init__.py").write_text("raise AssertionError('imported')")
+    table = package / "data" / "private_infra" / "global_energy_mix.json"
+    table.write_text('{"NLD": {}, "FRA": {}}')
+    monkeypatch.delitem(sys.modules, "codecarbon", raising=False)
+    monkeypatch.syspath_prepend(str(tmp_path / "site"))
+    return table
+
+
+def test_a_country_that_codecarbon_does_not_have_is_told_with_the_other_problems(problems, codecarbon):
+    found = problems('[instruments.codecarbon]\ncountry = "NDL"\n[night]\nattempts = 0')
+    assert {"instruments.codecarbon.country", "night.attempts"} == set(found)
+    what, remedy = found["instruments.codecarbon.country"]
+    assert "CodeCarbon has no such country" == what
+    assert "NLD" in remedy
+    assert {} == problems('[instruments.codecarbon]\ncountry = "NLD"')
+
+
+@pytest.mark.parametrize("content", ["", "[]", "no JSON"])
+def test_a_codecarbon_whose_table_is_elsewhere_is_left_to_the_probe(problems, codecarbon, content):
+    codecarbon.write_text(content)
+    assert {} == problems('[instruments.codecarbon]\ncountry = "XYZ"')

@@ -112,7 +112,7 @@ def test_few_runs_are_described_and_bound_nothing(n):
         assert (found.value is None, found.low) == (n < 3, None)
         assert found.note
     ratio = ratio_of_means(one, other, 0.95)
-    assert (ratio.value is None, ratio.low is None) == (n == 0, n < 2)
+    assert (ratio.value is None, ratio.low is None) == (n == 0, n < 3)
 
 
 @pytest.mark.parametrize("values", [[5.0] * 6, [5.0, 5.0 + 1e-12, 5.0, 5.0, 5.0, 5.0]])
@@ -139,3 +139,14 @@ def test_values_that_are_not_positive_are_no_energies():
     assert ratio_of_means([1.0, -1.0], [1.0, 1.0], 0.95).value is None
     with pytest.raises(ValueError, match="positive"):
         differences_pct([0.0, 1.0], [1.0, 1.0])
+
+
+def test_two_pairs_tell_a_ratio_and_a_bias_and_neither_intervals_nor_limits():
+    one, other = [201.0, 206.0], [198.0, 202.0]
+    ratio, limits = ratio_of_means(one, other, 0.95), limits_of_agreement(differences_pct(one, other), "%", 0.95)
+    assert (pytest.approx(407 / 400), None, "too few runs") == (ratio.value, ratio.low, ratio.note)
+    assert (pytest.approx(1.7323, abs=1e-4), None, "too few runs") == (
+        limits.bias.value, limits.bias.low, limits.bias.note,
+    )  # fmt: skip
+    assert (None, None) == (limits.lower.value, limits.upper.value)
+    assert ratio_of_means([*one, 203.0], [*other, 200.0], 0.95).low is not None
