@@ -7,130 +7,28 @@ it, blocks or none.
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Literal
+from dataclasses import replace
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from analysis.findings import Comparison, Estimate, Test
+from analysis.sides import NOBODY as NOBODY
+from analysis.sides import Floats as Floats
+from analysis.sides import Method as Method
+from analysis.sides import Side as Side
+from analysis.sides import Sides as Sides
+from analysis.sides import contrasts as contrasts
+from analysis.sides import split as split
+from analysis.statistics import many, ranks, unpaired
 from analysis.statistics import order as by_order
-from analysis.statistics import ranks, unpaired
 from analysis.statistics.cohorts import difference_over_cohorts
-from analysis.statistics.effects import cliffs_delta, cohens_d, hedges_g
+from analysis.statistics.effects import a12, cliffs_delta, cohens_d, hedges_g, point_biserial
 from analysis.statistics.families import adjust
 from analysis.statistics.paired import paired_difference, paired_ratio
 
-Floats = NDArray[np.float64]
-
 LOWER, HIGHER, NOT_APART, CANNOT_BE_TOLD = "lower", "higher", "not told apart", "cannot be told"
-
-
-@dataclass(frozen=True)
-class Method:
-    """How a night is compared: its recipe, whether it has blocks, and the level of its intervals."""
-
-    recipe: Literal["blocks", "classic"]
-    blocked: bool
-    alpha: float
-    cohorts: int = 1
-    """How many states of machine, software and workload the runs are of."""
-    ordered: bool = True
-    """Whether the order of the runs is known."""
-
-    @property
-    def level(self) -> float:
-        """Confidence level of the intervals."""
-        return 1 - self.alpha
-
-
-@dataclass(frozen=True)
-class Side:
-    """The runs of one configuration: value, block, order in the night and cohort of each, (n,)."""
-
-    value: Floats
-    block: NDArray[np.int64]
-    order: Floats
-    parts: Mapping[str, Floats] = field(default_factory=dict)
-    """Factors of the value that are compared beside it: mean_power_W, duration_s."""
-    cohort: NDArray[np.int64] | None = None
-    """None: all are of the first."""
-
-    @property
-    def of_cohort(self) -> NDArray[np.int64]:
-        """The cohort of each run."""
-        return np.ones(self.value.size, np.int64) if self.cohort is None else self.cohort
-
-
-@dataclass(frozen=True)
-class Sides:
-    """Two configurations against each other."""
-
-    configuration: Side
-    baseline: Side
-
-    @property
-    def values(self) -> tuple[Floats, Floats]:
-        """All runs of both sides."""
-        return self.configuration.value, self.baseline.value
-
-    @property
-    def orders(self) -> tuple[Floats, Floats]:
-        """When each run came in the night."""
-        return self.configuration.order, self.baseline.order
-
-    @property
-    def cohorts(self) -> tuple[list[int], list[int]]:
-        """The cohort of each run."""
-        return self.configuration.of_cohort.tolist(), self.baseline.of_cohort.tolist()
-
-    @functools.cached_property
-    def is_split(self) -> bool:
-        """Whether the runs are of more than one cohort."""
-        return len({*self.cohorts[0], *self.cohorts[1]}) > 1
-
-    @functools.cached_property
-    def pairs(self) -> tuple[Floats, Floats]:
-        """The values of the blocks that hold both sides, in the order of the blocks; never across two cohorts."""
-        one, other = (side.block * (1 << 32) + side.of_cohort for side in (self.configuration, self.baseline))
-        _, left, right = np.intersect1d(one, other, return_indices=True)
-        return self.configuration.value[left], self.baseline.value[right]
-
-
-def split(runs: pd.DataFrame) -> dict[str, Side]:
-    """One side a configuration of ``runs`` (columns configuration, value, block, order), without those of no value."""
-    there = runs[runs.value.notna()]
-    parts = [name for name in ("mean_power_W", "duration_s") if name in there and there[name].notna().all()]
-    return {
-        str(name): Side(
-            rows.value.to_numpy(dtype=float),
-            rows.block.to_numpy(dtype=np.int64),
-            rows.order.to_numpy(dtype=float),
-            {part: rows[part].to_numpy(dtype=float) for part in parts},
-            rows.cohort.to_numpy(dtype=np.int64) if "cohort" in rows else None,
-        )
-        for name, rows in there.groupby("configuration", sort=False)
-    }
-
-
-NOBODY = Side(np.empty(0), np.empty(0, np.int64), np.empty(0))
-"""A configuration without a run."""
-
-
-def contrasts(configurations: Sequence[str], baseline: str | None, most: int = 10) -> list[tuple[str, str]]:
-    """The declared family of (configuration, baseline): all against a declared baseline, else all pairs.
-
-    Without a baseline, two configurations are one comparison against the first, and more than ``most`` are compared
-    with the first alone: the correction over all pairs would leave nothing to see.
-    """
-    if baseline is not None or len(configurations) > most:
-        against = baseline if baseline is not None else configurations[0]
-        return [(name, against) for name in configurations if name != against]
-    return [(later, earlier) for place, earlier in enumerate(configurations) for later in configurations[place + 1 :]]
 
 
 def compare(
@@ -143,7 +41,7 @@ def compare(
     unit: str,
     attempted: pd.DataFrame | None = None,
 ) -> list[Comparison]:
-    """Every comparison of a declared family, corrected over it (Holm), decided with and without the outliers.
+    """Every comparison of a declared family, corrected over it, decided with and without the outliers.
 
     ``eligible``, and among them ``headline``, are runs with configuration, block, order, value and optionally
     duration_s and mean_power_W; ``attempted`` (all runs that were begun) tells how many pairs were lost.
@@ -158,10 +56,12 @@ def compare(
     begun: dict[str, set[int]] = {}
     if method.blocked and attempted is not None:
         begun = {str(name): set(rows.block) for name, rows in attempted.groupby("configuration", sort=False)}
+    together = _together(split(headline), pairs, method)
     found: list[Comparison] = []
     for place, names in enumerate(pairs):
         primaries = tests[place], tests_all[place]
         comparison = _comparison(names, kept[place], primaries, method, response=response, unit=unit)
+        comparison = replace(comparison, tests=(*comparison.tests, *together.get(names, ())))
         blocks = begun.get(names[0], set()) | begun.get(names[1], set())
         lost = len(blocks) - comparison.pairs if blocks else 0
         found.append(replace(comparison, pairs_lost=lost))
@@ -199,6 +99,8 @@ def _comparison(
         cohens_d=cohens_d(left, right, method.level),
         hedges_g=hedges_g(left, right, method.level),
         cliffs_delta=cliffs_delta(left, right, method.level),
+        a12=a12(left, right, method.level),
+        point_biserial=point_biserial(left, right),
         pairs=paired[0].size if paired is not None else 0,
         pairs_lost=0,
         decision=decide(primary, method.alpha),
@@ -221,7 +123,7 @@ def decide(test: Test, alpha: float) -> str:
 def _primaries(pairs: Sequence[Sides], method: Method) -> list[Test]:
     """The primary test of each contrast; adjusted over the family where it has more than one member."""
     tests = [replace(_primary(pair, method), primary=True) for pair in pairs]
-    return adjust(tests, "holm") if len(tests) > 1 else tests
+    return adjust(tests, method.correction) if len(tests) > 1 else tests
 
 
 def _primary(pair: Sides, method: Method) -> Test:
@@ -280,7 +182,7 @@ def _beside(pair: Sides, primary: str, unit: str, method: Method) -> list[Test]:
         ]
     elif method.ordered:
         tests.append(by_order.ratio_with_order(left, right, *pair.orders, level))
-    tests += [
+    unaware = [
         unpaired.ratio(left, right, level),
         unpaired.difference(left, right, unit, level),
         unpaired.difference(left, right, unit, level, "pooled"),
@@ -288,7 +190,43 @@ def _beside(pair: Sides, primary: str, unit: str, method: Method) -> list[Test]:
         ranks.mann_whitney(left, right),
         ranks.brunner_munzel(left, right),
     ]
-    return [test for test in tests if test.name != primary]
+    if pair.is_split:
+        tests = tests if method.blocked else [noted(test, NO_COHORTS) for test in tests]
+        unaware = [noted(test, NO_COHORTS) for test in unaware]
+    return [test for test in (*tests, *unaware) if test.name != primary]
+
+
+NO_COHORTS = "cohorts are not taken into account"
+
+
+def noted(test: Test, note: str) -> Test:
+    """The same with one more thing to know of it."""
+    return replace(test, note=f"{test.note}; {note}" if test.note else note)
+
+
+def _together(
+    sides: Mapping[str, Side], pairs: Sequence[tuple[str, str]], method: Method
+) -> dict[tuple[str, str], list[Test]]:
+    """The tests that see all configurations of the family at once, for each pair; none for a single pair.
+
+    Dunnett where all are held against one, Games-Howell where every pair is; Dunn on ranks for both.
+    """
+    names = list(dict.fromkeys(name for pair in pairs for name in pair if name in sides))
+    told = [pair for pair in pairs if pair[0] in sides and pair[1] in sides]
+    baselines = {baseline for _, baseline in told}
+    if len(names) < 3 or not told:
+        return {}
+    groups = {name: sides[name].value for name in names}
+    unit = "×" if all(values.min() > 0 for values in groups.values()) else ""
+    if len(baselines) == 1:
+        found = [many.dunnett(groups, next(iter(baselines)), method.level, unit)]
+    else:
+        found = [many.games_howell(groups, unit)]
+    found.append(many.dunn(groups, told, method.correction))
+    several = len({cohort for name in names for cohort in sides[name].of_cohort.tolist()}) > 1
+    unaware = [words for words, is_so in (("blocks", method.blocked), ("cohorts", several)) if is_so]
+    note = f"{' and '.join(unaware)} are not taken into account" if unaware else ""
+    return {pair: [noted(of[pair], note) if note else of[pair] for of in found if pair in of] for pair in told}
 
 
 def _part(pair: Sides, column: str, method: Method) -> Estimate | None:

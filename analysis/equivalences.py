@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
 import pandas as pd
 
@@ -11,10 +11,26 @@ from analysis.comparisons import NOBODY, Sides, split
 from analysis.findings import Equivalence, Estimate
 from analysis.load import Night
 from analysis.response import Response, find
-from analysis.statistics.equivalence import CANNOT_BE_TOLD, paired_equivalence, unpaired_equivalence
+from analysis.statistics.equivalence import (
+    CANNOT_BE_TOLD,
+    Names,
+    Scale,
+    equivalence_over_cohorts,
+    paired_equivalence,
+    unpaired_equivalence,
+)
 
 if TYPE_CHECKING:
     from harness.protocol_model import Analysis
+
+
+class Asked(TypedDict):
+    """What the three ways of testing are told alike."""
+
+    alpha: float
+    names: Names
+    unit: str
+    scale: Scale
 
 
 def equivalences(
@@ -34,12 +50,14 @@ def equivalences(
     for names in family:
         pair = Sides(of.get(names[0], NOBODY), of.get(names[1], NOBODY))
         told = (aim.metric, *names)
-        unit = response.unit
+        asked: Asked = {"alpha": analysis.alpha, "names": told, "unit": response.unit, "scale": aim.scale}
         if not response.is_there:
-            nothing = Estimate(None, unit, note=f"no run reports {aim.metric}")
-            results.append(Equivalence(*told, aim.margin, nothing, None, 0, CANNOT_BE_TOLD))
+            nothing = Estimate(None, response.unit, note=f"no run reports {aim.metric}")
+            results.append(Equivalence(*told, aim.margin, nothing, None, 0, CANNOT_BE_TOLD, aim.scale))
         elif night.blocked:
-            results.append(paired_equivalence(*pair.pairs, aim.margin, alpha=analysis.alpha, names=told, unit=unit))
+            results.append(paired_equivalence(*pair.pairs, aim.margin, **asked))
+        elif pair.is_split:
+            results.append(equivalence_over_cohorts(*pair.values, pair.cohorts, aim.margin, **asked))
         else:
-            results.append(unpaired_equivalence(*pair.values, aim.margin, alpha=analysis.alpha, names=told, unit=unit))
+            results.append(unpaired_equivalence(*pair.values, aim.margin, **asked))
     return results

@@ -12,6 +12,7 @@ from analysis.comparisons import Method
 from analysis.energy import Measured, of_choice
 from analysis.load import Night
 from analysis.response import DURATION, ENERGY, NET, POWER, Response
+from analysis.statistics.families import SHORT
 from harness.domains import Choice
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ def design(
         "window": night.protocol.workload.window or "",
         "baseline": analysis.baseline or "",
         "family": [list(names) for names in family],
-        "correction": "Holm" if len(family) > 1 else "none",
+        "correction": SHORT[method.correction] if len(family) > 1 else "none",
         "primary": primary,
         "recipe": method.recipe,
         "alpha": method.alpha,

@@ -68,6 +68,9 @@ class Comparison:
     power_ratio: Estimate | None = None
     duration_ratio: Estimate | None = None
     """energy ratio = power ratio x duration ratio."""
+    a12: Estimate | None = None
+    """Vargha and Delaney's: the chance that a run of the configuration is above one of the baseline."""
+    point_biserial: Estimate | None = None
 
 
 @dataclass(frozen=True)
@@ -83,6 +86,8 @@ class Equivalence:
     n: int
     decision: str
     """equivalent within the margin | not shown | cannot be told"""
+    scale: str = "difference"
+    """difference | ratio: then the margin is a fraction, and ``difference`` holds the ratio."""
 
 
 @dataclass(frozen=True)

@@ -43,8 +43,8 @@ from analysis.quality import assess
 from analysis.response import DURATION, ENERGY, NET, POWER, Response, find, responses
 from analysis.sources import absolute_class, recorded, sources
 from analysis.traces import Traces, grid_of, reduce_run
-from analysis.within import temporal
 from analysis.tradeoff import tradeoff
+from analysis.within import temporal
 from analysis.wording import first_line, headline, headline_all, methods
 from harness.domains import Choice
 
@@ -99,9 +99,9 @@ def examine(night: Night, plan: Analysis | None = None) -> Study:
     response = found[DURATION] if timed and not asked.is_there else asked
     configurations = night.configurations
     baseline = analysis.baseline if analysis.baseline in configurations else None
-    family = contrasts(configurations, baseline)
+    family = contrasts(configurations, baseline, family=analysis.family)
     cohorts = len({record.cohort for record in night.records.values()})
-    method = Method(analysis.recipe, night.blocked, analysis.alpha, max(cohorts, 1), night.ordered)
+    method = Method(analysis.recipe, night.blocked, analysis.alpha, max(cohorts, 1), night.ordered, analysis.correction)
     assessment = assess(night, response, analysis.outliers, family)
     runs = _with_parts(assessment.runs, found, response)
     kept, eligible = runs[runs.state == "headline"], runs[runs.eligible]
@@ -150,7 +150,7 @@ def examine(night: Night, plan: Analysis | None = None) -> Study:
             sources=list(dict.fromkeys(of_choice(frame, choice).source)),
             instead="" if response is asked else f"{asked.name} was asked for and no run has it: {response.phrase}",
         ),
-        headline=headline(compared, described, response, read_by, absolute_class(told)),
+        headline=headline(compared, described, response, read_by, absolute_class(told), correction=method.correction),
         headline_all=headline_all(compared, assessment.rule, response),
         response=response.label,
         unit=response.unit,

@@ -10,6 +10,7 @@ from analysis.comparisons import CANNOT_BE_TOLD, HIGHER, LOWER, NOT_APART, Metho
 from analysis.findings import Comparison, Estimate, Group
 from analysis.numbers import estimate, interval, p_value, percent, significant
 from analysis.response import Response
+from analysis.statistics.families import NAMES, SHORT, Correction
 
 if TYPE_CHECKING:
     from harness.protocol_model import Analysis
@@ -43,15 +44,17 @@ def headline(
     response: Response,
     sources: Sequence[str],
     sensor_class: str = "",
+    *,
+    correction: Correction = "holm",
 ) -> str:
     """One sentence: the ratio and its interval first, then n, then what was measured by what.
 
     ``sensor_class``, of what is compared, stands beside absolute figures only.
     """
-    read_by = ", ".join(dict.fromkeys(brief(source) for source in sources))
-    by = f"{response.quality} by {read_by}" if read_by else response.quality
     if not any(group.n_headline for group in groups):
         return _nothing(groups, response)
+    read_by = ", ".join(dict.fromkeys(brief(source) for source in sources))
+    by = f"{response.quality} by {read_by}" if read_by else response.quality
     if not comparisons:
         return _single(groups, response, by, sensor_class)
     if len(comparisons) == 1:
@@ -64,7 +67,7 @@ def headline(
     first = _compared(lowest, lowest.ratio, lowest.decision, response)
     return (
         f"{first}: the lowest ratio of {len(comparisons)} comparisons, of which {len(apart)} "
-        f"{'is' if len(apart) == 1 else 'are'} told apart after Holm's correction; {by}."
+        f"{'is' if len(apart) == 1 else 'are'} told apart after {SHORT[correction]} correction; {by}."
     )
 
 
@@ -201,7 +204,7 @@ def methods(
         parts.append(f"The runs are of {method.cohorts} cohorts, between which something changed: {how}.")
     if len(groups) > 2:
         parts.append(
-            "p values were corrected over the declared family by Holm's method (Holm, 1979); intervals were not."
+            f"p values were corrected over the declared family by {NAMES[method.correction]}; intervals were not."
         )
     rule = analysis.outliers
     if rule.rule == "z":
@@ -257,7 +260,7 @@ def _inference(method: Method) -> str:
             f"being known; ratios of geometric means are given with {level} % intervals."
         )
     return (
-        "Configurations were compared on the logarithms by least squares with a linear term for the order of the runs "
-        "and heteroscedasticity-consistent standard errors (HC3; Long and Ervin, 2000); where there were fewer than "
-        f"five runs, by Welch's t test (Welch, 1947); ratios of geometric means are given with {level} % intervals."
+        "Configurations were compared on the logarithms by Welch's t test (Welch, 1947) in a model with a linear term "
+        "for the order of the runs (least squares, HC2 errors, Satterthwaite's degrees of freedom), without that term "
+        f"where there were fewer than five runs; ratios of geometric means are given with {level} % intervals."
     )

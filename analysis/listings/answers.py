@@ -6,6 +6,7 @@ from analysis.findings import Findings
 from analysis.listings.rows import capital, keyed, level_of, spread, table_of, why_not
 from analysis.numbers import scale
 from analysis.sources import COMPARED, absolute_class
+from analysis.statistics.effects import SEPARATION
 from analysis.tables import Column, Table
 
 _ONE_RUN = "needs two runs"
@@ -207,6 +208,8 @@ def effects(findings: Findings) -> Table:
             **spread("cohens_d", item.cohens_d),
             **spread("hedges_g", item.hedges_g),
             **spread("cliffs_delta", item.cliffs_delta),
+            **spread("a12", item.a12),
+            "point_biserial": None if item.point_biserial is None else item.point_biserial.value,
             **spread("power_ratio", item.power_ratio),
             **spread("duration_ratio", item.duration_ratio),
         }
@@ -220,10 +223,22 @@ def effects(findings: Findings) -> Table:
         Column(
             "Cliff's δ", "cliffs_delta", "interval", missing=why_not(item.cliffs_delta for item in findings.comparisons)
         ),
+        Column(
+            "A12", "a12", "interval", missing=why_not(item.a12 for item in findings.comparisons if item.a12 is not None)
+        ),
+        Column("point-biserial r", "point_biserial", "number", digits=3, missing="too few runs, or no scatter"),
         Column("mean power, ratio", "power_ratio", "interval", missing="mean power is not known of every run"),
         Column("duration, ratio", "duration_ratio", "interval", missing="duration is not known of every run"),
     ]
-    notes = ["Energy ratio = mean power ratio × duration ratio. Intervals each for itself."]
+    separated = any(item.a12 is not None and item.a12.note == SEPARATION for item in findings.comparisons)
+    notes = [
+        "Energy ratio = mean power ratio × duration ratio. Intervals each for itself.",
+        "A12: the chance that a run of the configuration is above one of the baseline. Point-biserial r: an effect "
+        "size only, its p is the pooled t test's.",
+        "Complete separation (δ of ±1, A12 of 0 or 1): the formula's interval is no number there, and none is given."
+        if separated
+        else "",
+    ]
     return table_of("effects", "Effect sizes and where they come from", rows, columns, notes)
 
 
@@ -235,6 +250,7 @@ def equivalence(findings: Findings) -> Table:
             "baseline": item.baseline,
             "metric": item.metric,
             "margin": item.margin,
+            "scale": item.scale,
             **spread("difference", item.difference),
             "p": item.p,
             "n": item.n,
@@ -248,8 +264,9 @@ def equivalence(findings: Findings) -> Table:
         Column("baseline", "baseline"),
         Column("metric", "metric"),
         Column("margin", "margin", "number"),
+        Column("scale", "scale"),
         Column(
-            "difference [interval]",
+            "difference, or ratio [interval]",
             "difference",
             "interval",
             missing=why,
@@ -258,4 +275,6 @@ def equivalence(findings: Findings) -> Table:
         Column("n", "n", "count"),
         Column("decision", "decision"),
     ]
-    return table_of("equivalence", "Equivalence within a declared margin", rows, columns)
+    ratio = "Scale ratio: a margin of 0.02 means that the ratio lies between 1 / 1.02 and 1.02."
+    notes = [ratio if any(item.scale == "ratio" for item in findings.equivalences) else ""]
+    return table_of("equivalence", "Equivalence within a declared margin", rows, columns, notes)

@@ -1,8 +1,9 @@
-"""How large is the difference, in units of scatter or of rank? Cohen's d, Hedges' g, Cliff's delta."""
+"""How large is the difference, in units of scatter or of rank? Cohen's d, Hedges' g, Cliff's delta, A12, r."""
 
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -72,3 +73,30 @@ def cliffs_delta(configuration: ArrayLike, baseline: ArrayLike, level: float) ->
     scale = 1 - delta**2 + z**2 * variance
     low, high = ((delta - delta**3 + side * spread) / scale for side in (-1, 1))
     return Estimate(delta, "", max(low, -1.0), min(high, 1.0), level, n + m)
+
+
+def a12(configuration: ArrayLike, baseline: ArrayLike, level: float) -> Estimate:
+    """P(configuration > baseline) + P(equal) / 2, of Vargha and Delaney: (Cliff's delta + 1) / 2, and so its interval.
+
+    A. Vargha and H. D. Delaney, Journal of Educational and Behavioral Statistics 25, 2000. 0.5: neither is the larger.
+    With complete separation (0 or 1) the formula's interval is no number; there is none, said in the note.
+    """
+    delta = cliffs_delta(configuration, baseline, level)
+    value, low, high = (None if part is None else (part + 1) / 2 for part in (delta.value, delta.low, delta.high))
+    return replace(delta, value=value, low=low, high=high)
+
+
+def point_biserial(configuration: ArrayLike, baseline: ArrayLike) -> Estimate:
+    """Correlation of the value with being ``configuration`` (1) rather than ``baseline`` (0); an effect size only.
+
+    Its p would be that of the pooled t test over again, so that none is given. r = t / sqrt(t^2 + n + m - 2).
+    """
+    left, right = values(configuration), values(baseline)
+    n = left.size + right.size
+    if min(left.size, right.size) < 1 or n < 3:
+        return Estimate(None, "", n=n, note=TOO_FEW)
+    if not any(has_scatter(part, largest(left, right)) for part in (left, right)):
+        return Estimate(None, "", n=n, note=NO_SCATTER)
+    side = np.repeat([1.0, 0.0], [left.size, right.size])
+    r = float(stats.pointbiserialr(side, np.concatenate([left, right])).statistic)
+    return Estimate(r, "", n=n, note="an effect size without interval; its p is the pooled t test's")

@@ -8,15 +8,24 @@ from typing import Literal
 
 from analysis.findings import Test
 
-Method = Literal["holm", "bonferroni", "fdr_bh"]
+Correction = Literal["holm", "bonferroni", "fdr"]
+
+_CALLED = {"holm": "holm", "bonferroni": "bonferroni", "fdr": "fdr_bh"}
+NAMES = {
+    "holm": "Holm's method (Holm, 1979)",
+    "bonferroni": "Bonferroni's inequality (Dunn, 1961)",
+    "fdr": "the false discovery rate (Benjamini and Hochberg, 1995)",
+}
+"""For a sentence: p values were corrected by …"""
+SHORT = {"holm": "Holm", "bonferroni": "Bonferroni", "fdr": "FDR (Benjamini-Hochberg)"}
 
 
-def adjust(tests: Sequence[Test], method: Method = "holm") -> list[Test]:
+def adjust(tests: Sequence[Test], correction: Correction = "holm") -> list[Test]:
     """The tests of one family with their adjusted p; those without a p count in no family and stay as they are."""
     from statsmodels.stats.multitest import multipletests
 
     told = [test for test in tests if test.p is not None]
     if not told:
         return list(tests)
-    adjusted = iter(multipletests([test.p for test in told], method=method)[1])
+    adjusted = iter(multipletests([test.p for test in told], method=_CALLED[correction])[1])
     return [test if test.p is None else replace(test, p_adjusted=float(next(adjusted))) for test in tests]

@@ -9,17 +9,21 @@ from analysis.findings import Test
 from analysis.statistics.scatter import NO_SCATTER, TOO_FEW, has_scatter, values
 
 SHAPIRO = "Shapiro-Wilk"
+RESIDUALS = f"{SHAPIRO} on residuals"
 
 
-def shapiro(data: ArrayLike) -> Test:
-    """Shapiro-Wilk W; None for fewer than 3 values and for equal ones. Beyond 5000 values its p is approximate."""
+def shapiro(data: ArrayLike, name: str = SHAPIRO, size: float | None = None) -> Test:
+    """Shapiro-Wilk W under the ``name`` of what is tested; ``size``: the magnitude whose rounding is no scatter.
+
+    None for fewer than 3 values and for equal ones. Beyond 5000 values its p is approximate.
+    """
     array = values(data)
     if array.size < 3:
-        return Test(SHAPIRO, None, None, (array.size,), note=TOO_FEW)
-    if not has_scatter(array):
-        return Test(SHAPIRO, None, None, (array.size,), note=NO_SCATTER)
+        return Test(name, None, None, (array.size,), note=TOO_FEW)
+    if not has_scatter(array, size):
+        return Test(name, None, None, (array.size,), note=NO_SCATTER)
     # The statistic does not change with scale and shift; centred values keep their digits.
     centred = (array - array.mean()) / array.std()
     result = stats.shapiro(centred)
     note = "p is approximate beyond 5000 values" if array.size > 5000 else ""
-    return Test(SHAPIRO, float(result.statistic), float(result.pvalue), (array.size,), note=note)
+    return Test(name, float(result.statistic), float(result.pvalue), (array.size,), note=note)

@@ -14,12 +14,13 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
 from analysis.findings import Estimate, Test
-from analysis.statistics.scatter import NO_SCATTER, TOO_FEW, has_scatter, largest, values
+from analysis.statistics.scatter import NO_SCATTER, NOT_POSITIVE, TOO_FEW, has_scatter, largest, values
 from analysis.statistics.terms import dummies, effects, wald
 
 FRIEDMAN = "Friedman"
 KRUSKAL = "Kruskal-Wallis"
 LEVENE = "Levene (median)"
+WELCH = "Welch ANOVA"
 
 
 def ols_configurations(
@@ -117,3 +118,25 @@ def levene(groups: Sequence[ArrayLike]) -> Test:
         return Test(LEVENE, None, None, sizes, note=NO_SCATTER)
     result = stats.levene(*arrays, center="median")
     return Test(LEVENE, float(result.statistic), float(result.pvalue), sizes, float(len(arrays) - 1))
+
+
+def welch_anova(groups: Sequence[ArrayLike], *, logs: bool = False) -> Test:
+    """Welch's one-way analysis of variance: equal means, no equal spreads assumed, blocks not in it.
+
+    B. L. Welch, Biometrika 38, 1951. ``df`` is that of the numerator; None where a group has no scatter of its own.
+    """
+    from statsmodels.stats.oneway import anova_oneway
+
+    arrays = [values(group) for group in groups]
+    sizes = tuple(array.size for array in arrays)
+    name = f"{WELCH}{' on logs' if logs else ''}"
+    if len(arrays) < 2 or min(sizes) < 2:
+        return Test(name, None, None, sizes, note=TOO_FEW)
+    if logs and min(float(array.min()) for array in arrays) <= 0:
+        return Test(name, None, None, sizes, note=NOT_POSITIVE)
+    arrays = [np.log(array) for array in arrays] if logs else arrays
+    size = largest(*arrays, np.ones(int(logs)))
+    if not all(has_scatter(array, size) for array in arrays):
+        return Test(name, None, None, sizes, note=NO_SCATTER)
+    result = anova_oneway(arrays, use_var="unequal", welch_correction=True)
+    return Test(name, float(result.statistic), float(result.pvalue), sizes, float(len(arrays) - 1))

@@ -50,6 +50,18 @@ def largest_z(n: int, ddof: int) -> float | None:
     return (n - 1) / math.sqrt(n) if ddof else math.sqrt(n - 1)
 
 
+def hidden_from(n: int, threshold: float, ddof: int) -> int | None:
+    """How many equal wild runs of ``n`` hide one another: the fewest that |z| > ``threshold`` cannot flag together.
+
+    k runs at one value and n - k at another have |z| = sqrt((n - k) (n - ddof) / (n k)) however far apart they are, so
+    that noise among the others only lowers it. None where even half of the runs could be flagged.
+    """
+    for count in range(1, n // 2 + 1):
+        if math.sqrt((n - count) * (n - ddof) / (n * count)) <= threshold:
+            return count
+    return None
+
+
 def clean_flag_rate(sizes: Iterable[int], rule: Rule, threshold: float, ddof: int) -> float:
     """How often at least one run of a night is flagged although all are normal and equal: groups of ``sizes`` runs.
 
