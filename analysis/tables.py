@@ -66,6 +66,10 @@ class Table:
     def __len__(self) -> int:
         return len(self.frame)
 
+    def _repr_html_(self) -> str:
+        """How a notebook shows it."""
+        return to_html(self)
+
     def cells(self, most: int | None = None) -> list[list[str]]:
         """The first ``most`` rows as text for people."""
         part = self.frame if most is None else self.frame.head(most)

@@ -2,12 +2,16 @@
 
 ::
 
-    from nightwatt import energy, figures, load, study
+    from nightwatt import energy, examine, figures, load, observations, study, tables
 
     night = load("results/2026-11-20-mixed-precision-7f3a")
     night.runs, night.phases        one row a run, one row a phase
     energy(night)                   joules by run, phase and domain
     study(night).headline           the answer, in one sentence
+    examined = examine(night)       the same with its frames: runs, energy, epochs, curve
+    tables(night)["comparisons"]    a table of the report; its numbers: .frame
+    runs = observations(examined.runs)
+    figures.draw_distribution(runs) a matplotlib Figure; docs/notebook.md has them all
 
 Importing this package imports nothing else: each name brings its own modules when it is first used.
 """
@@ -21,15 +25,20 @@ if TYPE_CHECKING:
     from analysis import figures
     from analysis.energy import energy
     from analysis.load import load
-    from analysis.study import study
+    from analysis.observations import observations
+    from analysis.results import tables
+    from analysis.study import examine, study
 
-__all__ = ["energy", "figures", "load", "study"]
+__all__ = ["energy", "examine", "figures", "load", "observations", "study", "tables"]
 
 _HOMES = {
     "energy": ("analysis.energy", "energy"),
+    "examine": ("analysis.study", "examine"),
     "figures": ("analysis.figures", ""),
     "load": ("analysis.load", "load"),
+    "observations": ("analysis.observations", "observations"),
     "study": ("analysis.study", "study"),
+    "tables": ("analysis.results", "tables"),
 }
 """Name -> module and attribute; no attribute stands for the module itself."""
 

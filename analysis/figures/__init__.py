@@ -12,6 +12,9 @@
     figures.draw_pairs(runs, findings.comparisons)
     figures.draw_epochs(figures.by_epoch(phases))
     figures.draw_drift(runs)
+    figures.draw_energies(means)                  per epoch and cumulative
+    figures.draw_rates(findings.temporal.rates)   what each further epoch costs
+    figures.draw_dips(dips)                       when the runs are in a dip
     figures.draw_interaction(findings.grid)       two factors: ratios, a line for each level
     figures.draw_heatmap(findings.grid)           ratios in every cell, missing cells with their reason
     figures.draw_pareto(findings.tradeoff)        a metric against energy, and how firm the front is
@@ -29,8 +32,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from analysis.figures.accuracy import draw_accuracy
     from analysis.figures.agreement import draw_agreement
+    from analysis.figures.dips import draw_dips
     from analysis.figures.distribution import draw_distribution
     from analysis.figures.drift import draw_drift
+    from analysis.figures.energies import draw_energies, draw_rates
     from analysis.figures.epochs import by_epoch, draw_epochs
     from analysis.figures.heatmap import draw_heatmap
     from analysis.figures.interaction import draw_interaction
@@ -45,23 +50,27 @@ __all__ = [
     "draw_accuracy",
     "draw_agreement",
     "draw_decomposition",
+    "draw_dips",
     "draw_distribution",
     "draw_drift",
+    "draw_energies",
     "draw_epochs",
     "draw_heatmap",
     "draw_interaction",
     "draw_pairs",
     "draw_pareto",
     "draw_power",
+    "draw_rates",
     "draw_ratios",
     "save",
 ]
 
 _HOMES = {
-    **{f"draw_{name}": name for name in ("accuracy", "agreement", "distribution", "drift", "epochs")},
-    **{f"draw_{name}": name for name in ("pairs", "power", "ratios")},
+    **{f"draw_{name}": name for name in ("accuracy", "agreement", "dips", "distribution", "drift")},
+    **{f"draw_{name}": name for name in ("energies", "epochs", "pairs", "power", "ratios")},
     **{f"draw_{name}": name for name in ("heatmap", "interaction", "pareto")},
     "draw_decomposition": "ratios",
+    "draw_rates": "energies",
     "by_epoch": "epochs",
     "save": "style",
 }

@@ -27,11 +27,14 @@ def test_loading_a_night_does_not_bring_the_statistics_or_the_drawing():
 def test_each_public_name_is_what_its_home_calls_by_that_name():
     from analysis.energy import energy
     from analysis.load import load
-    from analysis.study import study
+    from analysis.observations import observations
+    from analysis.results import tables
+    from analysis.study import examine, study
 
     assert [energy, load, study] == [nightwatt.energy, nightwatt.load, nightwatt.study]
+    assert [examine, observations, tables] == [nightwatt.examine, nightwatt.observations, nightwatt.tables]
     assert "analysis.figures" == nightwatt.figures.__name__
-    assert {"energy", "figures", "load", "study"} == set(nightwatt.__all__)
+    assert {"energy", "examine", "figures", "load", "observations", "study", "tables"} == set(nightwatt.__all__)
     assert set(nightwatt.__all__) <= set(dir(nightwatt))
 
 
