@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from analysis.findings import Estimate, Group
-from analysis.response import LARGEST
+from analysis.response import LARGEST, numbers_of
 from analysis.statistics.describe import describe, mean
 from analysis.statistics.normality import shapiro
 
@@ -67,5 +67,6 @@ def _mean(runs: pd.DataFrame, column: str, unit: str, level: float) -> Estimate:
 
 def _finite(runs: pd.DataFrame, column: str) -> NDArray[np.float64]:
     """The numbers of a column that can be squared and summed; a loss that ran away is no mean."""
-    numbers: NDArray[np.float64] = runs[column].to_numpy(dtype=float)
+    known = numbers_of(runs[column])
+    numbers: NDArray[np.float64] = np.array([] if known is None else known, dtype=np.float64)
     return numbers[np.abs(numbers) < LARGEST]

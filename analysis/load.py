@@ -33,6 +33,7 @@ from harness.record import (
     READABLE,
     RUN_JSON,
     SAMPLE_COLUMNS,
+    SAMPLES_CSV,
     SAMPLES_PARQUET,
     SCHEMA,
     Channel,
@@ -308,7 +309,9 @@ def _read_samples(path: Path, channels: Iterable[Channel]) -> dict[str, Series]:
     described = {channel.name: channel for channel in channels}
     parts: dict[str, list[tuple[NDArray[np.int64], NDArray[np.float64]]]] = {}
     try:
-        with pq.ParquetFile(path, read_dictionary=["channel"]) as file:
+        if not path.exists() and path.with_name(SAMPLES_CSV).exists():
+            raise ValueError(f"they were never sealed, {SAMPLES_CSV} is still there")
+        with pq.ParquetFile(path, read_dictionary=["channel"], page_checksum_verification=True) as file:
             found = file.schema_arrow
             if tuple(found.names) != SAMPLE_COLUMNS:
                 raise ValueError(f"its columns are {', '.join(found.names)}, not {', '.join(SAMPLE_COLUMNS)}")
@@ -321,7 +324,7 @@ def _read_samples(path: Path, channels: Iterable[Channel]) -> dict[str, Series]:
                     if name in described:
                         rows = np.flatnonzero(codes == code)
                         parts.setdefault(name, []).append((t_ns[rows], value[rows]))
-    except (OSError, ValueError, TypeError, KeyError) as error:  # pyarrow's own errors are subclasses of these
+    except (OSError, ValueError, TypeError, KeyError, MemoryError, pa.ArrowException) as error:
         raise NightFolderError(
             f"the samples of this run cannot be read: {_first_line(error)}",
             where=str(path),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
@@ -66,7 +67,7 @@ def responses(night: Night, measured: Measured, choice: Choice) -> dict[str, Res
     unknown = {str(run): "its window is not known" if is_missing else "" for run, is_missing in missing}
     found[DURATION] = Response(DURATION, f"duration of {window}", "s", sums.duration_s, unknown)
     for column in runs.columns:
-        if column.startswith("metric.") and pd.api.types.is_float_dtype(runs[column]):
+        if column.startswith("metric.") and numbers_of(runs[column]) is not None:
             name = column.removeprefix("metric.")
             found.setdefault(name, metric(runs, name))
     return found
@@ -75,12 +76,20 @@ def responses(night: Night, measured: Measured, choice: Choice) -> dict[str, Res
 def metric(runs: pd.DataFrame, name: str) -> Response:
     """A workload's metric; every run lacks it where no run reports it as a number."""
     column = f"metric.{name}"
-    values = runs[column] if column in runs and pd.api.types.is_float_dtype(runs[column]) else None
+    values = numbers_of(runs[column]) if column in runs else None
     if values is None:
         values = pd.Series(math.nan, index=runs.index, dtype=float)
     values = values.where(values.abs() < LARGEST)
     why = {str(run): "" if there else f"it reported no {name}" for run, there in values.notna().items()}
     return Response(name, name, unit_of(name), values, why)
+
+
+def numbers_of(column: pd.Series[Any]) -> pd.Series[float] | None:
+    """A metric as numbers, NaN where a run reported something else; None where no run reports it as one."""
+    if pd.api.types.is_float_dtype(column):
+        return column
+    numbers = [value if isinstance(value, float) else math.nan for value in column]
+    return None if all(map(math.isnan, numbers)) else pd.Series(numbers, index=column.index, dtype=float)
 
 
 def find(found: Mapping[str, Response], runs: pd.DataFrame, name: str) -> Response:

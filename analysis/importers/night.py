@@ -295,5 +295,5 @@ def _write_samples(path: Path, recording: Recording, shift_ns: int) -> int:
     values = np.concatenate([*(values for _, values in columns), np.empty(0)])
     channel = pa.DictionaryArray.from_arrays(pa.array(codes[order], pa.int32()), pa.array(names, pa.string()))
     table = pa.table({"t_ns": pa.array(t_ns[order]), "channel": channel, "value": pa.array(values[order])})
-    pq.write_table(table, path, compression="zstd", use_dictionary=["channel"])
+    pq.write_table(table, path, compression="zstd", use_dictionary=["channel"], write_page_checksum=True)
     return int(t_ns.size)

@@ -554,5 +554,5 @@ def _write_samples(
             "value": pa.array(values[order], pa.float64()),
         }
     )
-    pq.write_table(table, path, compression="zstd")
+    pq.write_table(table, path, compression="zstd", write_page_checksum=True)
     return [channel for channel, _, _ in parts], int(stamps.size)
