@@ -161,8 +161,9 @@ def _panels(rows: pd.DataFrame, names: Sequence[str], text: str) -> Figure:
         _line(panel, rows[rows["configuration"] == name], "cumulative_J", of[name].colour, "-")
         note = f"n = {_count(rows, name)}"
         panel.text(0.03, 0.84, note, transform=panel.transAxes, fontsize=TINY_PT, color=INK)
-    panels[0].set_ylim(bottom=0)
-    whole_numbers(panels[0])
+    for panel in panels:
+        panel.set_ylim(bottom=0)
+        whole_numbers(panel)
     outer_labels(panels, "epoch", fitted(text, 2.0))
     return figure
 

@@ -130,7 +130,8 @@ def _panels(rows: pd.DataFrame, names: Sequence[str], ratio_of: dict[str, Compar
     of = looks(names)
     for name, panel in zip(names, panels, strict=True):
         _ratio(panel, rows, ratio_of[name], of[name].colour, centred=True)
-    whole_numbers(panels[0])
+    for panel in panels:
+        whole_numbers(panel)
     outer_labels(panels, "block", "deviation of the block's ratio from the estimate, %")
     comparisons = list(ratio_of.values())
     return finish(

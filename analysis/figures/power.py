@@ -120,7 +120,9 @@ def _panels(curve: pd.DataFrame, names: Sequence[str], power_text: str, time_tex
         _line(panel, rows, of[name].colour, "-", width=0.8)
         text = f"n = {_count(rows)}"
         panel.text(0.98, 0.05, text, transform=panel.transAxes, ha="right", fontsize=TINY_PT, color=INK)
-    panels[0].set_ylim(0, _top(curve))
+    top = _top(curve)
+    for panel in panels:
+        panel.set_ylim(0, top)
     outer_labels(panels, time_text, fitted(power_text, 2.2))
     return figure
 
