@@ -1,7 +1,8 @@
 """Image data sets as plain arrays: cifar10, mnist, digits, synthetic. Needs numpy (digits also scikit-learn).
 
-Every set comes as 32x32 images of three channels in ten classes, so that one network takes all of them. Nothing is
-ever downloaded: cifar10 and mnist are read from a folder that you name, and their checksums are verified first.
+Every set comes as 32x32 images of three channels in ten classes, so that one network takes all of them; a folder of
+your own images comes in its own classes and the size asked for (needs Pillow). Nothing is ever downloaded: cifar10
+and mnist are read from a folder that you name, and their checksums are verified first.
 Copy this file beside your own script; it needs nothing else of nightwatt.
 """
 
@@ -15,7 +16,7 @@ import pickle
 import sys
 import tarfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -25,10 +26,13 @@ from numpy.typing import NDArray
 Array = NDArray[Any]
 
 NAMES = ("cifar10", "mnist", "digits", "synthetic")
+FOLDER = "folder"
+"""Beside these, where a script takes it: a folder with one folder of images a class."""
 CLASSES = 10
 SIZE = 32
 """Height and width of every image, pixels."""
 CHANNELS = 3
+IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp"}
 
 CIFAR10_HOME = "https://www.cs.toronto.edu/~kriz/cifar.html"
 CIFAR10_ARCHIVE = "cifar-10-python.tar.gz"
@@ -68,6 +72,7 @@ class DataSet:
     train_labels: Array
     test_images: Array
     test_labels: Array
+    classes: int = CLASSES
 
 
 def load(
@@ -105,12 +110,15 @@ def load(
         if layout == "NCHW":
             kept = np.ascontiguousarray(kept.transpose(0, 3, 1, 2))
         parts += [kept.astype(np.float32) / 255 if dtype == "float32" else kept, labels[: count or None]]
-    return DataSet(*parts)
+    return DataSet(parts[0], parts[1], parts[2], parts[3])
 
 
-def add_options(parser: argparse.ArgumentParser) -> None:
-    """Give a script the options ``--dataset``, ``--data``, ``--train-images`` and ``--test-images``."""
-    parser.add_argument("--dataset", choices=NAMES, default="cifar10")
+def add_options(parser: argparse.ArgumentParser, *, folder: bool = False) -> None:
+    """Give a script the options ``--dataset``, ``--data``, ``--train-images`` and ``--test-images``.
+
+    ``folder``: whether it takes images of any number of classes, in the size of its option ``--size``.
+    """
+    parser.add_argument("--dataset", choices=(*NAMES, FOLDER) if folder else NAMES, default="cifar10")
     parser.add_argument("--data", metavar="FOLDER", help="where cifar10 or mnist lies; for cifar10 the archive will do")
     for option in ("--train-images", "--test-images"):
         parser.add_argument(option, type=at_least(0), default=0, metavar="N", help="only the first N; 0: all")
@@ -123,6 +131,8 @@ def load_as_asked(options: argparse.Namespace, *, layout: str = "NHWC", dtype: s
     """
     counts = {"train_images": options.train_images, "test_images": options.test_images}
     try:
+        if options.dataset == FOLDER:
+            return load_folder(options.data, options.size, **counts)
         return load(options.dataset, options.data, layout=layout, dtype=dtype, **counts)
     except DataError as error:
         leave(str(error), 2)
@@ -143,6 +153,66 @@ def leave(message: str, code: int) -> NoReturn:
     """End the script with ``message`` on standard error and exit ``code``."""
     print(f"{Path(sys.argv[0]).name}: {message}", file=sys.stderr)
     raise SystemExit(code)
+
+
+def parity(images: DataSet) -> DataSet:
+    """The same images in two classes: 0 for an even label, 1 for an odd one."""
+    return replace(images, train_labels=images.train_labels % 2, test_labels=images.test_labels % 2, classes=2)
+
+
+def resized(images: Array, size: int) -> Array:
+    """``images`` (n, height, width, channels) uint8 brought to (n, size, size, channels), linearly; float32."""
+    rows, columns = _interpolation(images.shape[1], size), _interpolation(images.shape[2], size)
+    rows, columns = rows.astype(np.float32), columns.astype(np.float32)
+    if images.shape[1:3] == (size, size):
+        return images.astype(np.float32)
+    moved = np.tensordot(images.astype(np.float32), columns, axes=(2, 1))  # (n, height, channels, size)
+    return np.tensordot(moved, rows, axes=(1, 1)).transpose(0, 3, 2, 1)
+
+
+# --- a folder of images ----------------------------------------------------------------------------------------------
+
+
+def load_folder(folder: str | Path | None, size: int, *, train_images: int = 0, test_images: int = 0) -> DataSet:
+    """The images of a folder with one folder a class, in the order of the names; every fifth of a class is for testing.
+
+    Brought to ``size`` x ``size``, three channels, uint8. Raises DataError.
+    """
+    if not folder:
+        raise DataError("--dataset folder needs --data FOLDER, a folder with one folder of images a class")
+    place = Path(folder).expanduser()
+    if not place.is_dir():
+        raise DataError(f"there is no folder {place}")
+    names = sorted(item.name for item in place.iterdir() if item.is_dir() and not item.name.startswith("."))
+    if len(names) < 2:
+        raise DataError(f"{place} holds {len(names)} folders; two or more are needed, one a class")
+    splits: tuple[list[tuple[Path, int]], list[tuple[Path, int]]] = ([], [])
+    for label, name in enumerate(names):
+        files = sorted(path for path in (place / name).iterdir() if path.suffix.lower() in IMAGE_SUFFIXES)
+        if len(files) < 2:
+            raise DataError(f"{place / name} holds {len(files)} images; a class needs two or more: PNG, JPEG or BMP")
+        for number, path in enumerate(files):
+            splits[number % 5 == 0].append((path, label))
+    parts: list[Array] = []
+    for pairs, count in zip(splits, (train_images, test_images), strict=True):
+        if count > len(pairs):
+            raise DataError(f"{place} has {len(pairs)} images in this split, {count} were asked for")
+        # Classes in turn, so that the first so many are of all of them.
+        kept = [pairs[i] for i in np.random.default_rng(0).permutation(len(pairs))][: count or None]
+        parts += [np.stack([_image(path, size) for path, _ in kept]), np.array([label for _, label in kept], np.int64)]
+    return DataSet(parts[0], parts[1], parts[2], parts[3], len(names))
+
+
+def _image(path: Path, size: int) -> Array:
+    try:
+        from PIL import Image
+    except ImportError as error:
+        raise DataError(f"images are read by Pillow, which is not here ({error}): pip install Pillow") from error
+    try:
+        with Image.open(path) as image:
+            return np.asarray(image.convert("RGB").resize((size, size), Image.Resampling.BILINEAR), np.uint8)
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise DataError(f"{path} cannot be read as an image ({error}): mend it or take it out") from error
 
 
 # --- cifar10 ---------------------------------------------------------------------------------------------------------

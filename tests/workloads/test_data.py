@@ -312,3 +312,58 @@ def test_a_number_of_images_that_is_none_is_refused(options, capsys, count):
 
     assert 2 == ended.value.code
     assert f"'{count}' is no whole number from 0 on" in capsys.readouterr().err
+
+
+# --- a folder of images, two classes, another size ------------------------------------------------------------------
+
+
+def pictures(folder: Path, counts: dict[str, int]) -> Path:
+    """A folder with so many images of each class; those of a class are of one grey, its number times 40."""
+    image = pytest.importorskip("PIL.Image")
+    for label, (name, count) in enumerate(counts.items()):
+        (folder / name).mkdir(parents=True)
+        for n in range(count):
+            image.new("L", (50, 40), 40 * label).save(folder / name / f"{n:03d}.png")
+    return folder
+
+
+def test_a_folder_of_images_has_a_class_for_each_folder(data, tmp_path):
+    place = pictures(tmp_path / "squares", {"empty": 10, "king": 5, "queen": 6})
+    (place / "king" / "notes.txt").write_text("no image")
+    images = data.load_folder(place, 16)
+    assert 3 == images.classes
+    assert (16, 16, 16, 3) == images.train_images.shape
+    assert [2, 1, 2] == np.bincount(images.test_labels).tolist()
+    for pixels, labels in ((images.train_images, images.train_labels), (images.test_images, images.test_labels)):
+        assert (pixels == 40 * labels[:, None, None, None]).all()
+    assert 4 == len(data.load_folder(place, 16, train_images=4).train_labels)
+
+
+@pytest.mark.parametrize(
+    ("counts", "words"), [({"only": 3}, "holds 1 folders; two or more"), ({"a": 3, "b": 1}, "holds 1 images; a class")]
+)
+def test_a_folder_that_is_no_data_set_is_refused(data, tmp_path, counts, words):
+    with pytest.raises(data.DataError, match=words):
+        data.load_folder(pictures(tmp_path / "x", counts), 16)
+
+
+def test_an_image_that_cannot_be_read_is_named(data, tmp_path):
+    place = pictures(tmp_path / "x", {"a": 3, "b": 3})
+    (place / "b" / "001.png").write_bytes(b"\x89PNG torn")
+    with pytest.raises(data.DataError, match=r"b/001\.png cannot be read as an image"):
+        data.load_folder(place, 16)
+
+
+def test_ten_classes_become_even_and_odd(data):
+    images = data.load("digits")
+    halves = data.parity(images)
+    assert 2 == halves.classes
+    assert (halves.test_labels == images.test_labels % 2).all()
+
+
+def test_images_are_resized_as_pillow_does(data):
+    image = pytest.importorskip("PIL.Image")
+    images = np.random.default_rng(0).integers(0, 255, (3, 32, 20, 3)).astype(np.uint8)
+    theirs = [np.asarray(image.fromarray(one).resize((48, 48), image.Resampling.BILINEAR), float) for one in images]
+    assert np.abs(data.resized(images, 48) - np.stack(theirs)).max() <= 1.01
+    assert (data.resized(images[:, :20], 20) == images[:, :20]).all()
