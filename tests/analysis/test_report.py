@@ -255,6 +255,17 @@ def test_a_hostile_name_is_only_ever_text(hostile):
         assert "<script" not in re.sub(r"<!--.*?-->", "", path.read_text("utf-8"), flags=re.DOTALL)
 
 
+@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="pdflatex is not installed")
+def test_every_table_of_a_hostile_night_compiles(hostile, tmp_path):
+    inputs = "\n".join(f"\\input{{{path}}}\\clearpage" for path in sorted(hostile.folder.glob("tables/*.tex")))
+    assert inputs.count("input") > 15
+    paper = "\\documentclass{article}\\usepackage{booktabs,longtable}\\begin{document}" + inputs + "\\end{document}"
+    (tmp_path / "paper.tex").write_text(paper)
+    command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "-no-shell-escape", "paper.tex"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, errors="replace", check=False)
+    assert 0 == done.returncode, done.stdout[-2000:]
+
+
 @needs_browser
 def test_a_hostile_name_does_nothing_in_a_browser(hostile, tmp_path):
     document, console = opened(hostile.index, tmp_path)
