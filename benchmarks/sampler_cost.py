@@ -21,6 +21,8 @@ from observed import precise_cpu_s, resident_MB
 
 SETTLING_S = 5.0
 CPU_LIMIT_PCT = 1.0
+CPU_A_MINUTE_LIMIT_S = 0.3
+"""With NVML: one GPU at its 50 rows a second, temperature, clocks and the machine's load each second."""
 MEMORY_LIMIT_MB = 25.0
 MEMORY_BESIDE_NVML_LIMIT_MB = 10.0
 EMPTY = "import sys; print('ready', flush=True); sys.stdin.read()"
@@ -66,6 +68,7 @@ def measure(folder: Path, *, nvml: bool, seconds: float) -> list[Figure]:
     )  # fmt: skip
     return [
         Figure("sampler, share of a core", shares_pct[0], "%", CPU_LIMIT_PCT),
+        Figure("sampler, CPU time a minute", 0.6 * shares_pct[0], "s", CPU_A_MINUTE_LIMIT_S if nvml else None),
         Figure("baseline, share of a core", shares_pct[1], "%"),
         Figure("sampler, resident", memory_MB[0], "MB", None if nvml else MEMORY_LIMIT_MB, memory_MB[1], baseline_is),
         beside,
