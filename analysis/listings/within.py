@@ -8,6 +8,7 @@ from analysis.cautions.idleness import IDLE_LIMIT_PCT, WAIT_LIMIT_PCT
 from analysis.dip_search import REFRESHES, SHARE
 from analysis.listings.rows import Row, level_of, spread, table_of
 from analysis.numbers import scale
+from analysis.statistics.bands import FEWEST_FLIPPED
 from analysis.tables import Column, Table
 from analysis.temporal import Temporal
 from analysis.within import ALL, WAITING
@@ -233,5 +234,9 @@ def _curve(curve: pd.DataFrame) -> Table:
         Column("to, W", "all_high_W", "number", missing="needs five runs, and half of them there"),
         Column("n", "n", "count"),
     ]
-    notes = ["Time: the middle of the bin. n: runs that fill the bin with readings. As drawn in the figure of power."]
+    notes = [
+        "Time: the middle of the bin. n: runs that fill the bin with readings. As drawn in the figure of power.",
+        f"Simultaneous: for all bins at once, by the largest |t| over sign flips of whole runs (multiplier-t bootstrap, "
+        f"Telschow and Schwartzman 2022); below {FEWEST_FLIPPED} runs by Bonferroni's correction.",
+    ]
     return table_of("power-curve", "Power over time", rows, columns, notes)
