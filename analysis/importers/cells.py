@@ -134,6 +134,8 @@ def _check(names: Sequence[str], file: Path) -> None:
 
 _SLASHED = re.compile(r"(\d{4})/(\d\d)/(\d\d)(?=[ T])")
 _DOTTED = re.compile(r"(\d\d)[.](\d\d)[.](\d{4})(?=[ T])")
+_MOST_DAYS = 100_000
+"""Until 2243: nanoseconds of the epoch still fit into 64 bits."""
 _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 
 
@@ -149,6 +151,8 @@ def moment_of(text: str) -> tuple[int, bool] | None:
         return None
     zoned = moment.tzinfo is not None
     since = (moment if zoned else moment.replace(tzinfo=datetime.UTC)) - _EPOCH
+    if not 0 <= since.days < _MOST_DAYS:
+        return None
     return (since.days * 86_400 + since.seconds) * 10**9 + since.microseconds * 1000, zoned
 
 

@@ -10,7 +10,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from analysis.importers.cells import Line, lines, moment_ns
-from analysis.importers.recording import Imported, ImportRefused, Naming, Recording, refuse_impossible, totals
+from analysis.importers.recording import (
+    LONGEST_S,
+    Imported,
+    ImportRefused,
+    Naming,
+    Recording,
+    refuse_impossible,
+    totals,
+)
 from harness.record import Channel, Kind, Quality, channel_name
 
 FORMAT = "codecarbon"
@@ -54,7 +62,7 @@ def read(files: Sequence[Path], naming: Naming, *, rapl: bool = False, column: s
 
 def _recording(row: Line, naming: Naming, column: str, flushed: int, *, rapl: bool) -> tuple[Recording, bool]:
     duration_s = row.number_of("duration", _REMEDY)
-    if duration_s <= 0:
+    if not 0 < duration_s <= LONGEST_S:
         raise ImportRefused(
             f"a run of {duration_s:g} s", where=f"{row.where}, column duration", remedy="remove this line"
         )

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.importers.cells import text_of
-from analysis.importers.recording import Imported, ImportRefused, Naming, Recording
+from analysis.importers.recording import LATEST_NS, Imported, ImportRefused, Naming, Recording
 from analysis.importers.traces import check_energy, holes, refresh_seen_s
 from harness.instruments.energibridge_columns import LEADING, Layout, layout_of
 from harness.instruments.energibridge_rows import Meter, Row, Rows
@@ -109,6 +109,10 @@ def _rows(file: Path, layout: Layout, lines: Sequence[str]) -> list[Row]:
         where = f"{file}, line {number}"
         if rows.unreadable > before:
             raise ImportRefused(f"{rows.complaint}: {line[:60]!r}", where=where, remedy="mend or remove this line")
+        if found and not 0 <= found[-1].stamp_ns < LATEST_NS:
+            raise ImportRefused(
+                f"its stamp is no moment: {line[:60]!r}", where=where, remedy="mend or remove this line"
+            )
         if len(found) > 1 and found[-1].stamp_ns < found[-2].stamp_ns:
             raise ImportRefused(f"its clock went back: {line[:40]!r}", where=where, remedy="leave this file out")
     if len(found) < 2:

@@ -8,6 +8,7 @@ only where there is no power.
 
 from __future__ import annotations
 
+import decimal
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -17,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.importers.cells import Line, decimal_of, is_cut, lines, moment_of
-from analysis.importers.recording import Imported, ImportRefused, Naming, Recording
+from analysis.importers.recording import LATEST_NS, LONGEST_S, Imported, ImportRefused, Naming, Recording
 from analysis.importers.table import JOULES, SECONDS
 from analysis.importers.traces import check_energy, holes, refresh_seen_s
 from analysis.meters import check_total
@@ -218,10 +219,12 @@ def _stamp(row: Line, columns: _Columns) -> tuple[int, bool, bool]:
     if number is None:
         raise ImportRefused(f"{text!r} is no date and time", where=where, remedy=_REMEDY)
     scale_ns = next((scale for least, scale in _EPOCHS if number[0] >= least), None)
-    if scale_ns is not None:
-        whole, _, rest = text.replace(",", ".").partition(".")
-        return int(whole) * scale_ns + round(float(f"0.{rest or 0}") * scale_ns), True, True
+    if scale_ns is not None and not number[1] and number[0] * scale_ns < LATEST_NS:
+        # A float holds the ns of the epoch to 0.2 us only.
+        return int(decimal.Decimal(text.replace(",", ".")) * scale_ns), True, True
     unit = number[1] or column.unit
+    if number[0] * SECONDS.get(unit, 1.0) > LONGEST_S:
+        raise ImportRefused(f"{text!r} is no moment", where=where, remedy=_REMEDY)
     if unit not in SECONDS and column.name.lower() != "seconds":
         raise ImportRefused(f"{text!r} is no moment, and {column.name} names no unit", where=where, remedy=_REMEDY)
     return round(number[0] * SECONDS.get(unit, 1.0) * 1e9), True, False

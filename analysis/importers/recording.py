@@ -26,6 +26,10 @@ _LEAST_PLAUSIBLE_W = 5.0
 _LEAST_W = 1.0
 """A machine, a card or a processor that takes less than this on the mean is doubted, not refused."""
 _WHOLE = re.compile(r"system|total|wall(-\d+)?|gpu\d+|gpu|package-\d+(-die-\d+)?|cpu")
+LONGEST_S = 1e8
+"""No run takes three years: a duration above it is a wrong unit."""
+LATEST_NS = 2**62
+"""Stamps of the epoch lie before it (2116), and so fit into 64 bits."""
 RUN, BLOCK = "run", "block"
 """Groups of a pattern that are no factors."""
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from analysis.importers.cells import Line, lines, moment_ns
 from analysis.importers.recording import (
     BLOCK,
+    LONGEST_S,
     RUN,
     Imported,
     ImportRefused,
@@ -131,7 +132,7 @@ def _recording(row: Line, columns: _Columns, settings: Settings) -> tuple[Record
     status = _status(row)
     remedy = "write the number with a point and no unit, or remove this line"
     duration_s = row.number_of(columns.duration, remedy) * columns.seconds
-    if duration_s <= 0:
+    if not 0 < duration_s <= LONGEST_S:
         where = f"{row.where}, column {columns.duration}"
         raise ImportRefused(f"a run of {row.text(columns.duration)}", where=where, remedy="remove this line")
     energies: dict[str, tuple[float, Channel]] = {}
