@@ -11,11 +11,14 @@ from __future__ import annotations
 
 import gc
 import math
+import os
 import sys
 import tempfile
 import zlib
 from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -43,6 +46,8 @@ Kept = Literal["equal", "at most", "at least", "told"]
 NOISE, DRIFT, ALPHA = 0.006, 0.04, 0.05
 LEVEL = 1 - ALPHA
 SEED = 20251121
+SAME = 1e-9
+"""Relative difference between both ways that rounding may leave."""
 SHAPES: dict[str, Callable[[Floats], Floats]] = {
     "none": lambda t: 0 * t,
     "linear": lambda t: DRIFT * t,
@@ -82,11 +87,13 @@ class Drawn:
 
     def side(self, which: int) -> Floats:
         """The energies of one configuration, in the order of the night."""
-        return self.energy_J[self.who == which]
+        mine: Floats = self.energy_J[self.who == which]
+        return mine
 
     def places(self, which: int) -> Floats:
         """When they came, from 1 on."""
-        return np.flatnonzero(self.who == which) + 1.0
+        places: Floats = np.flatnonzero(self.who == which) + np.float64(1)
+        return places
 
 
 @dataclass(frozen=True)
@@ -155,8 +162,8 @@ def primary(night: Drawn, one: int = 1, other: int = 0, *, rule: bool = True) ->
         both = stay[0] & stay[1]
         return paired_ratio(sides[0][both], sides[1][both], LEVEL)
     left, right = (side[mask] for side, mask in zip(sides, stay, strict=True))
-    when = [night.places(which)[mask] for which, mask in zip((one, other), stay, strict=True)]
-    return ratio_with_order(left, right, *when, LEVEL)
+    when, before = (night.places(which)[mask] for which, mask in zip((one, other), stay, strict=True))
+    return ratio_with_order(left, right, when, before, LEVEL)
 
 
 def alarms(test: Test) -> bool:
@@ -357,16 +364,19 @@ def main() -> None:
     parser.add_argument("--repetitions", type=int, default=20_000, help="nights of each condition (default 20000)")
     parser.add_argument("--whole", type=int, default=5, help="nights of each condition through folders (default 5)")
     parser.add_argument("--again", type=int, default=200, help="A/A nights through folders (default 200)")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="processes at a time (default: the cores)")
     options = parser.parse_args()
-    gc.freeze()  # statsmodels collects garbage at each correction
     lines, good = [], True
-    for condition in conditions():
-        done = counted(condition, options.repetitions)
-        apart = furthest(condition, options.whole) if options.whole else 0.0
-        good &= done.is_kept and apart < 1e-9
-        for rate, found in zip(condition.rates, done.rates, strict=True):
-            lines.append(row(condition.name, rate, found, done.amount, apart))
-            print(lines[-1], file=sys.stderr, flush=True)
+    with ProcessPoolExecutor(options.jobs) as pool:
+        asked = partial(both_ways, repetitions=options.repetitions, whole=options.whole)
+        for condition, (amount, rates, apart) in zip(
+            conditions(), pool.map(asked, range(len(conditions()))), strict=True
+        ):
+            done = Counted(condition, amount, rates)
+            good &= done.is_kept and apart < SAME
+            for rate, found in zip(done.condition.rates, done.rates, strict=True):
+                lines.append(row(done.condition.name, rate, found, done.amount, apart))
+                print(lines[-1], file=sys.stderr, flush=True)
     wrong, covered = same_thing_twice(options.again) if options.again else (ALPHA, LEVEL)
     for rate, found in ((FALSE, wrong), (COVERED, covered)):
         good &= rate.is_kept(found, max(options.again, 1))
@@ -385,6 +395,14 @@ def main() -> None:
     if options.out is not None:
         options.out.write_text(text, encoding="utf-8")
     sys.exit(not good)
+
+
+def both_ways(place: int, repetitions: int, whole: int) -> tuple[int, tuple[float, ...], float]:
+    """One condition: its nights and their rates, and how far some of the nights are apart from ``study``."""
+    gc.freeze()  # statsmodels collects garbage at each correction
+    condition = conditions()[place]
+    done = counted(condition, repetitions)
+    return done.amount, done.rates, furthest(condition, whole)
 
 
 def row(name: str, rate: Rate, found: float, amount: int, apart: float | None) -> str:

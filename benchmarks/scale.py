@@ -104,9 +104,9 @@ def cost_of(night: Path, hours: float, rows: int, costs: dict[float, Cost]) -> l
     other = None if hours > TENTH_H else observed([sys.executable, __file__, "--in-one-frame", str(night)])
     beside = "one frame" if other else ""
     figures = [
-        Figure(f"{name}: report, wall", ours.wall_s, "s", limit_s, other and other.wall_s, beside),
-        Figure(f"{name}: report, CPU", ours.cpu_s, "s", None, other and other.cpu_s, beside),
-        Figure(f"{name}: report, memory", ours.largest_MB, "MB", limit_MB, other and other.largest_MB, beside),
+        Figure(f"{name}: report, wall", ours.wall_s, "s", limit_s, other.wall_s if other else None, beside),
+        Figure(f"{name}: report, CPU", ours.cpu_s, "s", None, other.cpu_s if other else None, beside),
+        Figure(f"{name}: report, memory", ours.largest_MB, "MB", limit_MB, other.largest_MB if other else None, beside),
     ]
     if other:
         theirs = json.loads(other.output)
@@ -119,7 +119,7 @@ def difference(night: Path, theirs: dict[str, float]) -> float:
     found = json.loads((night / "report" / "findings.json").read_text("utf-8"))
     ours = {group["configuration"]: group["mean"]["value"] for group in found["groups"]}
     ours["ratio"] = found["comparisons"][0]["ratio"]["value"]
-    return max(abs(theirs[name] / value - 1) for name, value in ours.items())
+    return max(abs(theirs[name] / float(value) - 1) for name, value in ours.items())
 
 
 def observed(command: Sequence[str]) -> Cost:
@@ -228,7 +228,8 @@ def one_frame(night: Path) -> dict[str, float]:
     )
     logs = np.log(runs.pivot(index="block", columns="arm", values="energy_J"))
     ratio = float(np.exp((logs[NAMES[1]] - logs[NAMES[0]]).mean()))
-    return {**runs.groupby("arm").energy_J.mean().to_dict(), "ratio": ratio} if len(curve_W) else {}
+    means = runs.groupby("arm").energy_J.mean()
+    return {**{name: float(means[name]) for name in NAMES}, "ratio": ratio, "bins": len(curve_W)}
 
 
 if __name__ == "__main__":
