@@ -146,6 +146,7 @@ def told(found: Findings, rows: list[Row]) -> Named:
     yield "energy: Cohen's d", energy.cohens_d.value
     yield "energy: Hedges' g", energy.hedges_g.value
     for group in found.groups:
+        assert group.normality is not None
         yield f"{group.configuration} Shapiro-Wilk: W", group.normality.statistic
         yield f"{group.configuration} Shapiro-Wilk: p", group.normality.p
         yield f"{group.configuration} mean", group.mean.value
