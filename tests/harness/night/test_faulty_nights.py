@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import re
@@ -15,6 +16,13 @@ from typing import Any
 import pytest
 
 from harness.record import RUN_JSON, SAMPLES_CSV, NightFolder, read_json
+
+_spec = importlib.util.spec_from_file_location("defences", Path(__file__).with_name("defences.py"))
+assert _spec is not None
+assert _spec.loader is not None
+_defences = sys.modules["defences"] = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(_defences)
+DEFENCES = _defences.DEFENCES
 
 PROTOCOL = """
 title = "Which arm?"
@@ -274,7 +282,12 @@ def told() -> dict[str, list[str]]:
 
 def where_tested() -> dict[str, list[str]]:
     """By fault: where it is tested, as file::test."""
-    return {fault: re.findall(r"`([^`]+)`", cells[0]) for fault, *cells in rows() if len(cells) == 1}
+    return {fault: re.findall(r"`([^`]+)`", cells[0]) for fault, *cells in rows() if len(cells) == 2}
+
+
+def seen_to_fail_without() -> dict[str, str]:
+    """By fault: the defences that were taken out, in words."""
+    return {fault: cells[1] for fault, *cells in rows() if len(cells) == 2}
 
 
 def test_the_page_tells_of_every_fault_where_it_is_tested() -> None:
@@ -286,6 +299,17 @@ def test_every_test_that_the_page_names_is_there() -> None:
     named = [name.split("::") for names in where_tested().values() for name in names]
     there = {file: (TESTS / file).read_text("utf-8") for file, _ in named if (TESTS / file).is_file()}
     assert [] == [f"{file}::{test}" for file, test in named if f"\ndef {test}(" not in there.get(file, "")]
+
+
+def test_each_fault_has_a_defence_that_can_be_taken_out() -> None:
+    words: dict[str, list[str]] = {}
+    for defence in DEFENCES:
+        words.setdefault(defence.fault, []).append(defence.words)
+        assert 1 == (TESTS.parent / defence.file).read_text("utf-8").count(defence.code), defence
+        files = {test: TESTS / test.partition("::")[0] for test in defence.tests}
+        names = {test: re.sub(r"\[.*", "", test.partition("::")[2]) for test in defence.tests}
+        assert all(f"def {names[test]}(" in file.read_text("utf-8") for test, file in files.items()), defence
+    assert {fault: "; ".join(told) for fault, told in words.items()} == seen_to_fail_without()
 
 
 def test_the_page_tells_of_every_fault_that_can_be_rehearsed_what_its_test_expects() -> None:

@@ -109,6 +109,9 @@ def assert_nothing_is_lost(log: Any, crash: Any, disk: Path) -> NightFolder | No
         assert not told, crash
         return None
     opened = folders.read(night)
+    [begun] = log.root.glob("[0-9]*")
+    for file in (begun / "protocol.toml", begun / "plan.json", *(begun / "sources").iterdir()):
+        assert file.read_bytes() == (night / file.relative_to(begun)).read_bytes(), (crash, file)
     for run in told:
         [whole] = log.root.glob(f"*/runs/{run}")
         kept = night / "runs" / run
