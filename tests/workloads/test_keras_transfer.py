@@ -49,7 +49,8 @@ def test_the_networks_of_study_3_have_the_published_sizes(
     base = transfer.base_network(options("--architecture", architecture, "--size", str(size)))
     model = transfer.network(base, "dense", 10)
     base.trainable = False
-    assert millions == pytest.approx(model.count_params() / 1e6, abs=0.06)
+    # The published figures are cut, not rounded: 73.97 is given as 73.9.
+    assert millions == pytest.approx(model.count_params() / 1e6, abs=0.1)
     assert trainable == pytest.approx(sum(np.prod(item.shape) for item in model.trainable_weights) / 1e6, abs=0.1)
     total = transfer.flop(model, 32)
     assert gflop == pytest.approx(total / 1e9, rel=0.01)
