@@ -11,6 +11,9 @@
     figures.draw_power(curve, bin_s=0.5)          power over time with its band
     figures.draw_pairs(runs, findings.comparisons)
     figures.draw_epochs(figures.by_epoch(phases))
+    figures.draw_energies(means)                  energy by epoch, cumulated, accuracy for each Wh
+    figures.draw_rates(findings.temporal.rates)   what a further epoch costs
+    figures.draw_dips(dips)                       when power falls far below the runs' own level
     figures.draw_drift(runs)
     figures.draw_energies(means)                  per epoch and cumulative
     figures.draw_rates(findings.temporal.rates)   what each further epoch costs
@@ -72,6 +75,9 @@ _HOMES = {
     "draw_decomposition": "ratios",
     "draw_rates": "energies",
     "by_epoch": "epochs",
+    "draw_dips": "dips",
+    "draw_energies": "energies",
+    "draw_rates": "energies",
     "save": "style",
 }
 

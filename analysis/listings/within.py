@@ -236,7 +236,7 @@ def _curve(curve: pd.DataFrame) -> Table:
     ]
     notes = [
         "Time: the middle of the bin. n: runs that fill the bin with readings. As drawn in the figure of power.",
-        f"Simultaneous: for all bins at once, by the largest |t| over sign flips of whole runs (multiplier-t bootstrap, "
+        f"Simultaneous: for all bins at once, by the largest |t| over sign flips of whole runs (multiplier-t, "
         f"Telschow and Schwartzman 2022); below {FEWEST_FLIPPED} runs by Bonferroni's correction.",
     ]
     return table_of("power-curve", "Power over time", rows, columns, notes)
