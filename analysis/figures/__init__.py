@@ -15,9 +15,6 @@
     figures.draw_rates(findings.temporal.rates)   what a further epoch costs
     figures.draw_dips(dips)                       when power falls far below the runs' own level
     figures.draw_drift(runs)
-    figures.draw_energies(means)                  per epoch and cumulative
-    figures.draw_rates(findings.temporal.rates)   what each further epoch costs
-    figures.draw_dips(dips)                       when the runs are in a dip
     figures.draw_interaction(findings.grid)       two factors: ratios, a line for each level
     figures.draw_heatmap(findings.grid)           ratios in every cell, missing cells with their reason
     figures.draw_pareto(findings.tradeoff)        a metric against energy, and how firm the front is
@@ -75,9 +72,6 @@ _HOMES = {
     "draw_decomposition": "ratios",
     "draw_rates": "energies",
     "by_epoch": "epochs",
-    "draw_dips": "dips",
-    "draw_energies": "energies",
-    "draw_rates": "energies",
     "save": "style",
 }
 
