@@ -85,3 +85,9 @@ def _pareto(study: Study) -> Illustration | None:
         f"Pareto front of {found.metric} against {found.response}: {names}{more}.",
         functools.partial(draw_pareto, found, stamp=study.findings.first_line),
     )
+
+
+def why_not(study: Study) -> dict[str, str]:
+    """Of each configuration without a run in the headline, what became of it: "retired"."""
+    grid = study.findings.grid
+    return {} if grid is None else {cell.configuration: cell.outcome for cell in grid.cells if not cell.is_there}

@@ -91,7 +91,11 @@ def _ratios(study: Study) -> Illustration | None:
         f"Each configuration against its baseline: {study.response.label}. Below each, the same with all runs.",
         f"Ratios: {read}",
         functools.partial(
-            draw_ratios, study.findings.comparisons, quantity=study.response.label, stamp=study.findings.first_line
+            draw_ratios,
+            study.findings.comparisons,
+            quantity=study.response.label,
+            stamp=study.findings.first_line,
+            why=by_factor.why_not(study),
         ),
     )
 

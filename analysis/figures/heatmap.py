@@ -107,7 +107,7 @@ def _of_baseline(cell: Cell, grid: Grid) -> bool:
 
 def _panel(axes: Axes, layout: Layout, panel: Panel, grid: Grid, *, most: float, width_in: float) -> None:
     norm = LogNorm(1 / most, most)
-    letters = max(3, int(width_in * characters_per_inch(TINY_PT)) - 1)
+    letters = max(3, int(width_in * characters_per_inch(TINY_PT)))
     for (across, along), (x, y) in zip(_keys(layout), _places(layout), strict=True):
         cell = panel.cells.get((across, along))
         said = why(cell)

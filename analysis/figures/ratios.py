@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from matplotlib.axes import Axes
@@ -16,6 +17,7 @@ from analysis.figures.style import (
     INK,
     PALETTE,
     SMALL_PT,
+    SOFT,
     canvas,
     finish,
     fitted,
@@ -33,19 +35,37 @@ _TWO_LINES = 12
 
 
 @styled
-def draw_ratios(comparisons: Sequence[Comparison], *, quantity: str = "energy", stamp: str = "") -> Figure:
+def draw_ratios(
+    comparisons: Sequence[Comparison],
+    *,
+    quantity: str = "energy",
+    stamp: str = "",
+    why: Mapping[str, str] | None = None,
+) -> Figure:
     """A forest plot: for each comparison the ratio with its interval, and below it the same with all runs.
 
     Takes 1 to n comparisons; of more than ``MOST`` those with the first one's baseline, or else the first ``MOST``.
-    A comparison without a ratio keeps its line and says so.
+    More than ``_TWO_LINES`` with one baseline stand in the order of their ratios, the baseline between those below and
+    above it. A comparison without a ratio keeps its line, grey, and says so, with the reason where ``why`` has one.
     """
     shown, note = _chosen(comparisons)
+    ordered = len(shown) > _TWO_LINES and len({item.baseline for item in shown}) == 1
+    if ordered:
+        shown.sort(key=lambda item: math.inf if item.ratio.value is None else item.ratio.value)
     figure, axes, texts = _rows(shown, 1)
     panel = axes[0]
+    reasons = why or {}
+    below = sum(item.ratio.value is not None and item.ratio.value < 1 for item in shown)
+    if ordered and below > 0:
+        panel.axhline(below - 0.5, color=INK, lw=0.6, ls=(0, (1, 2)), zorder=1)
     for place, comparison in enumerate(shown):
+        if comparison.ratio.value is None:
+            panel.axhspan(place - 0.5, place + 0.5, facecolor="white", edgecolor=FAINT, hatch="////", lw=0, alpha=0.5)
         _estimate(panel, comparison.ratio, place - 0.12, colour=PALETTE[0], hollow=False)
         _estimate(panel, comparison.ratio_all, place + 0.2, colour=FAINT, hollow=True)
-        texts.text(0.0, place, _words(comparison), va="center", fontsize=SMALL_PT, linespacing=1.2)
+        said = _words(comparison, reasons.get(comparison.configuration, reasons.get(comparison.baseline, "")))
+        colour = INK if comparison.ratio.value is not None else SOFT
+        texts.text(0.0, place, said, va="center", fontsize=SMALL_PT, linespacing=1.2, color=colour)
     _reference(panel, shown)
     panel.set_xlabel(fitted(f"{quantity}: configuration / baseline", 4.0))
     level = _level(comparison.ratio for comparison in shown)
@@ -53,6 +73,8 @@ def draw_ratios(comparisons: Sequence[Comparison], *, quantity: str = "energy", 
         _handle(PALETTE[0], f"ratio, {level} % interval" if level else "ratio", hollow=False),
         _handle(FAINT, "the same with all runs (no outlier removed)", hollow=True),
     ]
+    if ordered:
+        note = f"In the order of the ratios; the dotted line is where the baseline would stand. {note}"
     said = f"Left of 1 the configuration uses less than its baseline. {_baseline(shown)} {note}"
     return finish(figure, legend=legend, notes=[said], stamp=stamp)
 
@@ -124,9 +146,9 @@ def _baseline(comparisons: Sequence[Comparison]) -> str:
     return f"Baseline: {visible(names.pop())}." if len(names) == 1 and len(comparisons) > _TWO_LINES else ""
 
 
-def _words(comparison: Comparison) -> str:
+def _words(comparison: Comparison, why: str) -> str:
     if comparison.ratio.value is None:
-        return "cannot be told"
+        return f"cannot be told{f': {why}' if why else ''}"
     return f"{estimate(comparison.ratio)}  n = {comparison.ratio.n}"
 
 

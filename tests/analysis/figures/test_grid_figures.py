@@ -1,6 +1,7 @@
 """Figures of grids and trade-offs: nothing cut off or written over, and nothing silently missing."""
 
 import itertools
+from dataclasses import replace
 
 import pytest
 
@@ -9,6 +10,7 @@ from analysis.figures.grids import MOST_PANELS, laid_out
 from analysis.figures.heatmap import draw_heatmap
 from analysis.figures.interaction import draw_interaction
 from analysis.figures.pareto import draw_pareto
+from analysis.figures.ratios import draw_ratios
 from analysis.grid_findings import Cell, Grid, Tradeoff, TradeoffPoint
 
 STAMP = "REHEARSAL: sensors are simulated and workloads are fake."
@@ -140,3 +142,15 @@ def test_what_cannot_be_placed_and_what_is_exploratory_is_said():
 def test_a_lower_metric_that_is_better_is_up_all_the_same():
     low, high = draw_pareto(tradeoff_of(6, better="lower")).axes[0].get_ylim()
     assert low > high
+
+
+def test_many_ratios_stand_in_their_order_with_the_baseline_between_and_what_is_missing_last(made_up, compared, flaws):
+    names, runs = made_up(20, 4)
+    found = compared(names, runs)
+    found[2] = replace(found[2], ratio=Estimate(None, "×", note="too few runs"), ratio_all=Estimate(None, "×"))
+    figure = draw_ratios(found, why={found[2].configuration: "retired"})
+    told = [float(text.get_text().split()[0]) for text in figure.axes[1].texts[:-1]]
+    assert told == sorted(told)
+    assert figure.axes[1].texts[-1].get_text() == "cannot be told: retired"
+    assert "where the baseline would stand" in words_of(figure)
+    assert [] == flaws(figure)
