@@ -25,6 +25,7 @@ ONE_A_RUN = {"energibridge": (".csv",), "nvidia-smi": (".csv", ".log", ".txt"), 
 """The formats of one file a run, and how their files end."""
 OF_OPTIONS = {
     "--results": tuple(ONE_A_RUN),
+    "--runs": tuple(ONE_A_RUN),
     "--columns": ("nvidia-smi", "meter"),
     "--domain": ("table", "meter"),
     "--source": ("table",),
@@ -60,6 +61,13 @@ def command(
         Path | None,
         typer.Option(metavar="CSV", help="Of runs with a file each: accuracy and so on, by the column file."),
     ] = None,
+    runs: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="CSV",
+            help="Of a recording of many runs: run, started and ended (or duration_s) of each, accuracy …",
+        ),
+    ] = None,
     modelled: Annotated[bool, typer.Option("--modelled", help="table: its energy was computed, not measured.")] = False,
     source: Annotated[str, typer.Option(help="table: what its energy was read from, in words.")] = "",
     domain: Annotated[str, typer.Option(help="table, meter: what is covered, as wall or gpu0.")] = "",
@@ -85,6 +93,7 @@ def command(
     out: Annotated[Path, typer.Option(help="The folder in which the night's folder is made.")] = Path("results"),
 ) -> int:
     """Make a night of what others measured by hand; what its files do not say stays unknown."""
+    from analysis.importers.cut import cut
     from analysis.importers.night import Order, write_night
     from analysis.importers.recording import Naming, doubts
     from analysis.importers.results import with_results
@@ -93,6 +102,7 @@ def command(
         form,
         {
             "--results": bool(results),
+            "--runs": bool(runs),
             "--columns": bool(columns),
             "--domain": bool(domain),
             "--source": bool(source),
@@ -103,9 +113,13 @@ def command(
             "--accept-unit-error": accept_unit_error,
         },
     )
-    given = _files(form, files, results)
+    given = _files(form, files, results or runs)
+    if results is not None and runs is not None:
+        raise UsageError(
+            "--results and --runs both tell the runs", where="nightwatt import", remedy="put all of it into --runs"
+        )
     ways = _Ways(
-        Naming.of(pattern),
+        Naming.of(pattern) if runs is None else Naming(),
         _listed(configuration),
         _listed(columns),
         domain=domain,
@@ -119,6 +133,9 @@ def command(
     if results is not None:
         found = replace(found, recordings=with_results(found.recordings, results))
         given = (*given, results)
+    if runs is not None:
+        found = cut(found, runs, Naming.of(pattern))
+        given = (*given, runs)
     order = Order(
         title or f"{files[0].stem} (imported)", files[0].stem, out, given, _analysis(override or []), _version()
     )

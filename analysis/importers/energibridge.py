@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.importers.cells import text_of
-from analysis.importers.recording import LATEST_NS, Imported, ImportRefused, Naming, Recording
+from analysis.importers.recording import LATEST_NS, WHOLE, Imported, ImportRefused, Naming, Recording
 from analysis.importers.traces import check_energy, holes, refresh_seen_s
 from harness.instruments.energibridge_columns import LEADING, Layout, layout_of
 from harness.instruments.energibridge_rows import Meter, Row, Rows
@@ -18,7 +18,7 @@ from harness.instruments.energibridge_rows import Meter, Row, Rows
 FORMAT = "energibridge"
 _REMEDY = "give the file that EnergiBridge's option -o wrote"
 UNKNOWN = (
-    "Where in its recording the work that matters began and ended: the whole recording is compared.",
+    WHOLE,
     "Idle power, temperatures before each run, waits before the first reading, and other load.",
     "EnergiBridge's release: its file does not name it.",
 )

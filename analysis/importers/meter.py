@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.importers.cells import Line, decimal_of, is_cut, lines, moment_of
-from analysis.importers.recording import LATEST_NS, LONGEST_S, Imported, ImportRefused, Naming, Recording
+from analysis.importers.recording import LATEST_NS, LONGEST_S, WHOLE, Imported, ImportRefused, Naming, Recording
 from analysis.importers.table import JOULES, SECONDS
 from analysis.importers.traces import check_energy, holes, refresh_seen_s
 from analysis.meters import check_total
@@ -30,7 +30,7 @@ ORIGIN = "wattmeter"
 """Not that of our own meters: these stamps are the meter's, and nothing here tells how far they are from ours."""
 WATTS = {"mW": 1e-3, "W": 1.0, "kW": 1e3}
 UNKNOWN = (
-    "Where in its recording the work that matters began and ended: the whole recording is compared.",
+    WHOLE,
     "How far the meter's clock lies from that of the machine, and how late its readings are.",
     "Idle power, temperatures before each run, waits, and what else was plugged in.",
 )

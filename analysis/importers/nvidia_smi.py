@@ -16,12 +16,12 @@ from numpy.typing import NDArray
 
 from analysis.importers.nvidia_smi_columns import FORMAT as FORMAT
 from analysis.importers.nvidia_smi_log import REMEDY, Card, Log, read_log
-from analysis.importers.recording import Imported, ImportRefused, Naming, Recording, most_W
+from analysis.importers.recording import WHOLE, Imported, ImportRefused, Naming, Recording, most_W
 from analysis.importers.traces import check_energy, holes, refresh_seen_s
 from harness.record import Channel
 
 UNKNOWN = (
-    "Where in its recording the work that matters began and ended: the whole recording is compared.",
+    WHOLE,
     "Idle power, waits before the first reading, other load, and what the rest of the machine took.",
     "The zone of the time stamps: their order counts, their clock is read as UTC.",
     "What power.draw means on these cards and their driver: a mean over 1 s on most, a sample on others.",

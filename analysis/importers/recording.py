@@ -30,6 +30,8 @@ LONGEST_S = 1e8
 """No run takes three years: a duration above it is a wrong unit."""
 LATEST_NS = 2**62
 """Stamps of the epoch lie before it (2116), and so fit into 64 bits."""
+WHOLE = "Where in its recording the work that matters began and ended: the whole recording is compared."
+"""Not known of a recording that is a run."""
 RUN, BLOCK = "run", "block"
 """Groups of a pattern that are no factors."""
 

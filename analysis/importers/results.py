@@ -33,11 +33,12 @@ def with_results(recordings: Sequence[Recording], file: Path) -> tuple[Recording
         if len(by_name.get(name, ())) != 1 or name in found:
             what = "is in two rows" if name in found else "names no recording, or several"
             raise ImportRefused(f"{row.text(KEY)!r} {what}", where=where, remedy="name each recording's file once")
-        found[name] = {key: _value(row.text(key)) for key in row.cells if key != KEY and row.text(key)}
+        found[name] = {key: value_of(row.text(key)) for key in row.cells if key != KEY and row.text(key)}
     return tuple(replace(item, metrics={**item.metrics, **found.get(Path(item.where).stem, {})}) for item in recordings)
 
 
-def _value(text: str) -> float | str:
+def value_of(text: str) -> float | str:
+    """A finite number as one, anything else as text."""
     try:
         value = float(text)
     except ValueError:

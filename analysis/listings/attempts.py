@@ -78,7 +78,7 @@ def set_aside(night: Night) -> Table:
             "status": item.status,
             "why": item.why,
             "holds": item.holds or "nothing but empty files",
-            "slot": "executed again" if f"b{item.block:02d}-{item.position}" in counted else "has no settled run",
+            "slot": "has a settled run" if f"b{item.block:02d}-{item.position}" in counted else "has no settled run",
         }
         for name, items in _aside(night).items()
         for item in items

@@ -54,7 +54,7 @@ def test_an_attempt_whose_sealing_failed_is_named_with_what_is_in_it_and_why_not
     table = render(attempts.set_aside(night))["md"].decode()
     assert "of no slot of this night" in table
     assert "nothing but empty files" in table
-    assert "executed again" in table
+    assert "has a settled run" in table
     assert 4 == len(night.runs)
 
 

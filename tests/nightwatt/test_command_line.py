@@ -239,6 +239,8 @@ def test_a_folder_of_nvidia_smi_s_logs_and_their_results_are_imported(tmp_path):
         (("table", "runs.csv", "--source", "x", "--set", "analysis.recipe=odd"), ("recipe", "classic")),
         (("table", "runs.csv", "--source", "x", "--columns", "time"), ("--columns", "nvidia-smi, meter")),
         (("nvidia-smi", "runs.csv"), ("runs.csv", "line 1", "no header of nvidia-smi")),
+        (("meter", "runs.csv", "--runs", "a.csv", "--results", "b.csv"), ("--results and --runs both tell",)),
+        (("table", "runs.csv", "--source", "x", "--runs", "a.csv"), ("--runs says nothing of table",)),
         (("meter", "runs.csv"), ("runs.csv", "line 1", "no column tells the time")),
     ],
 )
