@@ -82,8 +82,11 @@ def standings(folder: Path) -> dict[int, Standing]:
     ended: set[tuple[int, int]] = set()
     try:
         names = sorted(path.name for path in folder.iterdir())
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return {}
+    except OSError as error:
+        what = f"the claims of this night's blocks cannot be read: {error.strerror or error}"
+        raise NightFolderError(what, where=str(folder), remedy="look at the folder's rights") from error
     for name in names:
         match = _NAME.fullmatch(name)
         if match is None:

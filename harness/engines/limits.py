@@ -35,8 +35,7 @@ def need(protocol: Protocol, plan: Plan, run_s: float = 0.0) -> Need:
     """What a block needs; ``run_s``: how long a run is known to take, waits aside."""
     ahead = forecast(protocol, of_block(plan, 1), run_s)
     warmup_s = protocol.warmup.duration_s if protocol.warmup else 0.0
-    least_s = warmup_s + ahead.best_s
-    return Need(least_s + START_S, warmup_s + (ahead.worst_s - warmup_s) * protocol.night.attempts + START_S)
+    return Need(ahead.best_s + START_S, warmup_s + (ahead.worst_s - warmup_s) * protocol.night.attempts + START_S)
 
 
 def limit_min(asked: str | None, longest_s: float | None, needed: Need, partition: str) -> int:
