@@ -183,7 +183,8 @@ class Console:
         filled = _BAR * view.done // max(view.slots, 1)
         text.append(f"\n{'━' * filled}", style="green")
         text.append("━" * (_BAR - filled), style="bright_black")
-        text.append(f" {view.done} of {view.slots} runs, {view.slots - view.done} left{self._finish()}")
+        done = f", {view.done} done" if view.done != view.valid else ""
+        text.append(f" {view.valid} of {view.slots} runs valid{done}, {view.slots - view.done} left{self._finish()}")
         if view.stage or view.run:
             text.append(f"\nnow   {now_line(view)}")
         for number, line in enumerate(view.last):

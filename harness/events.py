@@ -21,6 +21,8 @@ class NightStarted:
     """Slots that are settled for good already."""
     resumed: bool
     rehearsal: bool
+    valid: int = 0
+    """Slots that have a completed and valid run already."""
 
 
 @dataclass(frozen=True)

@@ -113,6 +113,7 @@ class _Walk:
             len(slots) - len(left),
             resumed=resumed,
             rehearsal=self.opened.rehearsal,
+            valid=sum(item.valid for item in self.progress.standing()),
         )
         for partial in self.opened.partial:
             aside = set_aside(partial)

@@ -40,6 +40,9 @@ class View:
     rehearsal: bool = False
     slots: int = 0
     done: int = 0
+    """Slots that are settled for good."""
+    valid: int = 0
+    """Slots with a completed and valid run."""
     run: str = ""
     configuration: str = ""
     stage: str = ""
@@ -59,7 +62,7 @@ class View:
         match event:
             case NightStarted():
                 self.title, self.folder, self.rehearsal = printable(event.title), event.folder, event.rehearsal
-                self.slots, self.done = event.slots, event.done
+                self.slots, self.done, self.valid = event.slots, event.done, event.valid
             case WaitStarted():
                 self.stage, self.stage_s, self.expected_s = f"waiting until {clock(event.until_realtime_s)}", 0.0, None
             case WarmupStarted():
@@ -89,6 +92,7 @@ class View:
         self.lengths_s.append((record.ended_ns - record.started_ns) / 1e9)
         if record.block > 0 and record.validity is not Validity.INVALID:
             self.done += 1
+            self.valid += record.status is Status.COMPLETED
         for word in complaints(record):
             self.counts[word] = self.counts.get(word, 0) + 1
 

@@ -217,11 +217,12 @@ def test_on_a_terminal_the_night_is_drawn(events: list[Event], terminal: tuple[i
     drawn = seen(master)
     assert "b01-1-a1-a · workload" in drawn
     assert "gpu0 61.2 W" in drawn
-    assert "1 of 4 runs, 3 left · finish about" in drawn
+    assert "1 of 4 runs valid, 3 left · finish about" in drawn
     for event in events[8:]:
         console.show(event)
     drawn = seen(master)
     assert "1 failed" in drawn
+    assert "1 of 4 runs valid, 2 done, 2 left" in drawn
     assert drawn.rstrip().endswith("nightwatt report there")
 
 
