@@ -263,7 +263,7 @@ DEFENCES = (
         ("harness/night/test_meter_night.py::test_a_second_night_on_a_machine_that_is_measured_as_a_whole_is_refused",),
     ),
     Defence(
-        "orchestrator and keeper killed", "the variable that names the night to all that it starts",
+        "orchestrator and keeper killed", "the look whether the nightwatt that started a process is still there",
         "harness/leftovers.py", "if started_ticks(pid_of_owner) != ticks:", "if False:",
         (f"{WHOLE}test_what_outlives_a_killed_nightwatt_and_its_killed_keeper_is_named_at_the_next_start",),
     ),
