@@ -2,7 +2,9 @@
 
 ::
 
-    energibridge, codecarbon, table     files -> Recordings, or a refusal: file, line, value, remedy
+    energibridge, nvidia_smi, meter     a file a run -> Recordings, or a refusal: file, line, value, remedy
+    codecarbon, table                   a row a run -> the same
+    results, cut                        what a CSV says of the runs: metrics; begins and ends
     recording                           what an importer gives, and how names become configurations
     night                               Recordings -> the night's folder
 
