@@ -13,6 +13,7 @@ from typing import Any
 from analysis.estimates import Estimate as Estimate
 from analysis.estimates import Test as Test
 from analysis.grid_findings import Grid, Tradeoff
+from analysis.ratio_findings import RatioMetric
 from analysis.temporal import Temporal
 
 
@@ -285,6 +286,8 @@ class Findings:
     """The time inside the runs: epochs, the course of power, dips, loads."""
     nights: tuple[NightRatio, ...] = ()
     """Of nights that were joined; the nights' interaction with each comparison stands in ``omnibus``."""
+    ratios: tuple[RatioMetric, ...] = ()
+    """The ratio metrics that the protocol declares."""
     outlier_rule: Mapping[str, Any] = field(default_factory=dict)
     """threshold, ddof, largest z possible at this n, how often clean data are flagged, whether it could fire."""
     headline_all: str = ""

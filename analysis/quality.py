@@ -19,9 +19,10 @@ import pandas as pd
 
 from analysis.findings import Exclusion
 from analysis.load import Night
+from analysis.node_strata import declared_unlike, strata
 from analysis.numbers import significant
 from analysis.response import Response
-from analysis.statistics.outliers import clean_flag_rate, largest_z, mad_scores, z_scores
+from analysis.statistics.outliers import clean_flag_rate, hidden_from, largest_z, mad_scores, z_scores
 from analysis.statistics.scatter import largest
 from analysis.statistics.terms import residuals
 
@@ -57,13 +58,25 @@ class Assessment:
 
 
 def assess(
-    night: Night, response: Response, outliers: Outliers, contrasts: Iterable[tuple[str, str]] = ()
+    night: Night,
+    response: Response,
+    outliers: Outliers,
+    contrasts: Iterable[tuple[str, str]] = (),
+    *,
+    scored: Response | None = None,
 ) -> Assessment:
-    """Mark the runs of ``night`` for the comparison of ``response`` over ``contrasts`` (configuration, baseline)."""
+    """Mark the runs of ``night`` for the comparison of ``response`` over ``contrasts`` (configuration, baseline).
+
+    ``scored``: what the outlier rule is applied to, where that is not what is compared. A run without it has no score.
+    """
     runs = night.runs
+    scored = response if scored is None else scored
     runs["value"] = runs.run.map(response.values).astype(float)
+    runs["scored"] = runs.run.map(scored.values).astype(float)
     if night.joined:  # a run is wild among those of its own night
         runs["night"] = [record.night for record in night.records.values()]
+    elif declared_unlike(night):  # or among those of its own kind of node
+        runs["night"] = runs.run.map(strata(night)).fillna("")
     standing = [_standing(row, response.why.get(row["run"], "")) for row in _rows(runs)]
     runs["rule"] = [rule for rule, _ in standing]
     reasons = {run: reason for run, (_, reason) in zip(runs.run, standing, strict=True)}
@@ -71,13 +84,14 @@ def assess(
         runs.loc[runs.run == run, "rule"] = "superseded"
         reasons[run] = "a later attempt of its slot counts"
     runs["eligible"] = runs.rule == ""
-    runs = runs.assign(**_scores(runs[runs.eligible], outliers.ddof, blocked=night.blocked))
+    told = runs[runs.eligible & runs.scored.notna()]
+    runs = runs.assign(**_scores(told, outliers.ddof, blocked=night.blocked))
     flags = _flags(runs, outliers)
     runs.loc[flags[outliers.rule], "rule"] = f"outlier-{outliers.rule}"
     runs["state"] = np.where(runs.eligible, np.where(runs.rule == "", "headline", "outlier"), "excluded")
     exclusions = [
         _exclusion(row, rule, reason, response.unit, in_headline=in_headline)
-        for row, rule, reason, in_headline in _reasons(runs, reasons, flags, outliers)
+        for row, rule, reason, in_headline in _reasons(runs, reasons, flags, outliers, scored)
     ]
     if night.blocked:
         exclusions += [
@@ -90,7 +104,7 @@ def assess(
             )
             for row in _unpaired(runs[runs.state == "headline"], tuple(contrasts))
         ]
-    return Assessment(runs, tuple(exclusions), _about(runs, outliers, response))
+    return Assessment(runs.drop(columns="scored"), tuple(exclusions), _about(runs, outliers, scored))
 
 
 def _rows(frame: pd.DataFrame) -> list[Row]:
@@ -122,13 +136,13 @@ def _scores(eligible: pd.DataFrame, ddof: int, *, blocked: bool) -> dict[str, pd
     scores = {name: pd.Series(math.nan, index=eligible.index) for name in ("z", "z_residual", "mad")}
     if eligible.empty:
         return scores
-    values = eligible.value.to_numpy(dtype=float)
+    values = eligible.scored.to_numpy(dtype=float)
     block = eligible.block.tolist() if blocked else None
     scale = np.log(values) if values.min() > 0 else values
     left = pd.Series(residuals(scale, eligible.configuration.tolist(), block), index=eligible.index)
     alone = ~eligible.duplicated("block", keep=False) if blocked else pd.Series(False, index=eligible.index)
     for _, rows in eligible.groupby(_own(eligible), sort=False):
-        mine = rows.value.to_numpy(dtype=float)
+        mine = rows.scored.to_numpy(dtype=float)
         beside = rows.index[~alone[rows.index]]  # a run alone in its block leaves no residual
         for name, index, found in (
             ("z", rows.index, z_scores(mine, ddof)),
@@ -158,10 +172,16 @@ def _flags(runs: pd.DataFrame, outliers: Outliers) -> dict[str, pd.Series[bool]]
 
 
 def _reasons(
-    runs: pd.DataFrame, reasons: Mapping[str, str], flags: Mapping[str, pd.Series[bool]], outliers: Outliers
+    runs: pd.DataFrame,
+    reasons: Mapping[str, str],
+    flags: Mapping[str, pd.Series[bool]],
+    outliers: Outliers,
+    scored: Response,
 ) -> Iterable[tuple[Row, str, str, bool]]:
     """One (row, rule, reason, in_headline) for each run that is left out or marked, in the order of the night."""
-    fellows = {str(name): rows.value for name, rows in runs[runs.eligible].groupby("configuration")}
+    fellows = {str(name): rows.scored.dropna() for name, rows in runs[runs.eligible].groupby("configuration")}
+    in_order = _rows(runs.sort_values("order", kind="stable"))
+    places = {row["run"]: place for place, row in enumerate(in_order)}
     flagged = {name: flags[name].tolist() for name in ("z", "mad", "residual")}
     for place, row in enumerate(_rows(runs)):
         if not row["eligible"]:
@@ -173,9 +193,10 @@ def _reasons(
         leaves = row["state"] == "outlier"
         mine = fellows[row["configuration"]]
         evidence = [
-            f"flagged by {', '.join(by)}: {significant(row['value'])} against a mean of {significant(mine.mean())} "
-            f"over {mine.size} runs of {row['configuration']}",
+            f"flagged by {', '.join(by)}: {scored.name} {significant(row['scored'])} against a mean of "
+            f"{significant(mine.mean())} over {mine.size} runs of {row['configuration']}",
             *_evidence(row),
+            *_neighbours(in_order, places[row["run"]]),
             f"it leaves the headline by the rule {outliers.rule}"
             if leaves
             else "marked only, it stays in the headline",
@@ -184,10 +205,23 @@ def _reasons(
 
 
 def _evidence(row: Row) -> list[str]:
-    found = [f"verdicts: {row['verdicts']}"] if row["verdicts"] else []
+    found = [f"verdicts: {row['verdicts'] or 'none'}"]
     prefix = "start_temperature_C."
     warm = {str(name): value for name, value in row.items() if str(name).startswith(prefix) and not math.isnan(value)}
     return found + [f"{name.removeprefix(prefix)} at {value:.0f} °C when it began" for name, value in warm.items()]
+
+
+def _neighbours(in_order: Sequence[Row], place: int) -> list[str]:
+    """The runs before and after a flagged one, and how far they are from their own fellows: a cause may span runs."""
+    found = []
+    for word, other in (("before", place - 1), ("after", place + 1)):
+        if not 0 <= other < len(in_order):
+            found.append(f"no run {word} it")
+            continue
+        row = in_order[other]
+        z = "without a z" if math.isnan(row["z"]) else f"z {significant(row['z'], 2)}"
+        found.append(f"{word} it {row['slot']} {row['configuration']} ({z})")
+    return [f"in order: {', '.join(found)}"]
 
 
 def _unpaired(headline: pd.DataFrame, contrasts: Sequence[tuple[str, str]]) -> list[Row]:
@@ -219,9 +253,9 @@ def _exclusion(row: Row, rule: str, reason: str, unit: str, *, in_headline: bool
     )
 
 
-def _about(runs: pd.DataFrame, outliers: Outliers, response: Response) -> dict[str, Any]:
+def _about(runs: pd.DataFrame, outliers: Outliers, scored: Response) -> dict[str, Any]:
     """What the declared rule is, and what it can and cannot do at this n."""
-    there = runs[runs.eligible]
+    there = runs[runs.eligible & runs.scored.notna()]
     sizes = there.groupby(_own(there), sort=False).size()
     counts = {str(name): int(size) for name, size in sizes.groupby(level=0, sort=False).max().items()}
     largest_by = {name: largest_z(n, outliers.ddof) for name, n in counts.items()}
@@ -243,11 +277,13 @@ def _about(runs: pd.DataFrame, outliers: Outliers, response: Response) -> dict[s
         "rule": outliers.rule,
         "threshold": outliers.threshold,
         "ddof": outliers.ddof,
-        "response": response.name,
+        "response": scored.name,
         "n": counts,
         "largest_z": max(known, default=None),
         "could_fire": bool(can),
         "cannot_fire_for": [name for name in counts if name not in can],
+        "hidden_from": {name: hidden_from(n, z, outliers.ddof) for name, n in counts.items() if n > 1},
+        "without_mad": [name for name, rows in there.groupby("configuration", sort=False) if rows["mad"].isna().all()],
         "clean_flag_rate": clean[outliers.rule],
         "clean_flag_rate_z": clean["z"],
         "clean_flag_rate_mad": clean["mad"],

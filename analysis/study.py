@@ -40,6 +40,7 @@ from analysis.load import Night
 from analysis.nights import nights_of
 from analysis.omnibus import omnibus
 from analysis.quality import assess
+from analysis.ratios import ratios
 from analysis.response import DURATION, ENERGY, NET, POWER, Response, find, responses
 from analysis.sources import absolute_class, recorded, sources
 from analysis.traces import Traces, grid_of, reduce_run
@@ -102,7 +103,8 @@ def examine(night: Night, plan: Analysis | None = None) -> Study:
     family = contrasts(configurations, baseline, family=analysis.family)
     cohorts = len({record.cohort for record in night.records.values()})
     method = Method(analysis.recipe, night.blocked, analysis.alpha, max(cohorts, 1), night.ordered, analysis.correction)
-    assessment = assess(night, response, analysis.outliers, family)
+    scored = find(found, night.runs, analysis.outliers.metric) if analysis.outliers.metric else None
+    assessment = assess(night, response, analysis.outliers, family, scored=scored)
     runs = _with_parts(assessment.runs, found, response)
     kept, eligible = runs[runs.state == "headline"], runs[runs.eligible]
     attempted = runs[runs.rule != "discarded"]
@@ -174,6 +176,7 @@ def examine(night: Night, plan: Analysis | None = None) -> Study:
         carbon=emitted,
         grid=grid(night, runs, compared, method),
         tradeoff=tradeoff(night, analysis, runs, found=found, response=response, level=method.level),
+        ratios=ratios(night, analysis, runs, found=found, family=family, method=method),
         outlier_rule=assessment.rule,
         methods=f"{said} {carbon_words(emitted)}".strip(),
         design=design,

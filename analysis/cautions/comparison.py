@@ -14,6 +14,7 @@ from analysis.drift import PREVIOUS
 from analysis.findings import Caution
 from analysis.numbers import p_value, percent, significant
 from analysis.retirement import left_out, retired
+from analysis.statistics.normality import SKEWED, shapiro_power
 
 SPREAD_LIMIT = 2.0
 RATE_LIMIT = 0.1
@@ -47,9 +48,21 @@ def nature(seen: Evidence) -> Iterator[Caution]:
         yield Caution(
             "classic-recipe",
             "The recipe is classic: pooled t on the values as they are. It counts drift as noise (or, in an order that "
-            "is not random, as an effect), assumes equal spreads, and Shapiro-Wilk has little power at this n.",
+            f"is not random, as an effect), and assumes equal spreads.{_normality(seen)}",
             'Set recipe = "blocks"; the tests beside the first say what it would answer.',
         )
+
+
+def _normality(seen: Evidence) -> str:
+    """What a normality test that does not reject is worth at the smallest n of this night."""
+    sizes = [group.n_headline for group in seen.groups if group.n_headline > 2]
+    power = shapiro_power(min(sizes)) if sizes else None
+    if power is None:
+        return " Too few runs for any test of normality."
+    return (
+        f" That Shapiro-Wilk does not reject says little: at n = {min(sizes)} the power of Shapiro-Wilk to notice a "
+        f"plainly skewed distribution (log-normal, sigma {SKEWED:g}) is {percent(power, 2)} %."
+    )
 
 
 def cohorts(seen: Evidence) -> Iterator[Caution]:

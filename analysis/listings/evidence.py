@@ -102,6 +102,8 @@ _RULE = {
     "largest_z": "largest |z| that can occur at this n",
     "could_fire": "whether it could have flagged anything",
     "cannot_fire_for": "configurations in which it cannot flag anything",
+    "hidden_from": "equal wild runs that hide one another from |z|, the fewest of",
+    "without_mad": "configurations whose median absolute deviation is zero: no MAD score",
     "clean_flag_rate": "nights without any outlier in which it flags at least one run",
     "clean_flag_rate_z": "the same for |z| > 3",
     "clean_flag_rate_mad": "the same for a MAD score > 3.5",

@@ -10,6 +10,7 @@ from analysis.listings import answers, attempts, carbon, evidence, instruments
 from analysis.listings import grid as of_grid
 from analysis.listings import meters as of_meters
 from analysis.listings import night as of_night
+from analysis.listings import ratios as of_ratios
 from analysis.listings import within as of_time
 from analysis.load import Night
 from analysis.study import Study
@@ -18,6 +19,7 @@ from analysis.tables import Table
 NAMES = (
     *("summary", "comparisons", "effects", "equivalence", "metrics", "exploratory", "drift", "verdicts", "sampler"),
     "nights",
+    *("ratios", "ratio-comparisons"),
     "meters",
     *("epoch-rates", "epochs", "epoch-runs", "course", "dips", "loads", "power-curve"),
     *("factors", "levels", "cells", "tradeoff"),
@@ -65,6 +67,8 @@ def sections(night: Night, study: Study, rows: pd.DataFrame) -> Sections:
         (carbon.carbon, found.carbon is not None),
         (carbon.places, found.carbon is not None),
         (of_grid.tradeoff, found.tradeoff is not None),
+        (of_ratios.ratios, bool(found.ratios)),
+        (of_ratios.contrasts, any(item.contrasts for item in found.ratios)),
         (answers.exploratory, bool(found.exploratory)),
         (instruments.recorded, several),
     )

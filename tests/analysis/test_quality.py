@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 import math
 
 import pytest
@@ -10,6 +12,7 @@ from analysis.energy import choice_of, measure
 from analysis.load import load
 from analysis.quality import assess
 from analysis.response import ENERGY, responses
+from analysis.study import study
 from harness.protocol_model import Outliers
 
 FAMILY = (("lean", "base"),)
@@ -143,6 +146,65 @@ def test_a_run_alone_in_its_block_has_no_residual(simulate_once):
     made = simulate_once(blocks=6, lost=("b03-1",))
     found = assessed(made.path).runs.set_index("run")
     assert math.isnan(found.z_residual[made.folder("b03-2").name])
+
+
+def test_the_rule_may_be_applied_to_another_metric_than_the_one_compared(simulate):
+    made = simulate(blocks=12, noise=0.004)
+    wild = made.folder("b06-1")
+    body = json.loads((wild / "run.json").read_text())
+    body["metrics"]["accuracy"] = 0.1
+    (wild / "run.json").write_text(json.dumps(body))
+    (out,) = [
+        item
+        for item in study(with_rule(load(made.path), Outliers(metric="accuracy"))).exclusions
+        if item.rule == "outlier-z"
+    ]
+    assert wild.name == out.run
+    assert "accuracy 0.1000 against a mean of" in out.reason
+    assert [] == [item for item in study(load(made.path)).exclusions if item.rule == "outlier-z"]
+
+
+def with_rule(night, outliers):
+    analysis = night.protocol.analysis.model_copy(update={"outliers": outliers})
+    return dataclasses.replace(night, protocol=night.protocol.model_copy(update={"analysis": analysis}))
+
+
+def test_a_metric_that_runs_lack_flags_nothing_and_leaves_them_in(simulate_once):
+    found = study(with_rule(load(simulate_once(blocks=6).path), Outliers(metric="loss")))
+    assert [6, 6] == [group.n_headline for group in found.groups]
+    assert ({}, "loss", False) == tuple(found.outlier_rule[key] for key in ("n", "response", "could_fire"))
+
+
+def test_a_flagged_run_keeps_its_verdicts_heat_and_neighbours(simulate_once):
+    made = simulate_once(blocks=12, outliers={"b06-1": 1.2}, noise=0.01)
+    (wild,) = [item for item in assessed(made.path).exclusions if item.rule == "outlier-z"]
+    assert "verdicts: none" in wild.reason
+    assert "gpu0 at" in wild.reason
+    assert "in order: before it b05-2 " in wild.reason
+    assert "after it b06-2 " in wild.reason
+    first = simulate_once(blocks=12, outliers={"b01-1": 1.2}, noise=0.01)
+    (wild,) = [item for item in assessed(first.path).exclusions if item.rule == "outlier-z"]
+    assert "no run before it" in wild.reason
+
+
+def test_equal_values_have_no_mad_and_equal_wild_runs_hide_one_another(simulate_once):
+    rule = assessed(simulate_once(blocks=30).path).rule
+    assert ({"base": 3, "lean": 3}, []) == (rule["hidden_from"], rule["without_mad"])
+    equal = assessed(simulate_once(blocks=4, noise=0.0).path).rule
+    assert {"base", "lean"} == set(equal["without_mad"])
+
+
+def test_the_classic_recipe_flags_by_n_and_says_what_it_is_worth(simulate_once):
+    made = simulate_once(blocks=12, outliers={"b06-1": 1.2}, noise=0.01, protocol={"analysis": {"recipe": "classic"}})
+    found = study(load(made.path))
+    assert (0, [made.folder("b06-1").name]) == (found.outlier_rule["ddof"], found.outlier_rule["flagged"])
+    (compared,) = found.comparisons
+    assert ("pooled t", 1) == (compared.tests[0].name, compared.pairs_lost)
+    assert compared.cohens_d.value is not None
+    assert all(group.normality.p is not None for group in found.groups)
+    message = next(item.message for item in found.cautions if item.code == "classic-recipe")
+    assert "power of Shapiro-Wilk" in message
+    assert found.headline_all.startswith("With the 1 flagged run left in")
 
 
 def test_a_night_without_runs_is_assessed_all_the_same(simulate_once):

@@ -1,0 +1,45 @@
+"""What was found of ratio metrics: frozen records, a part of ``Findings``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from analysis.estimates import Estimate
+
+
+@dataclass(frozen=True)
+class RatioSide:
+    """One configuration's figure of a ratio metric."""
+
+    configuration: str
+    figure: Estimate
+
+
+@dataclass(frozen=True)
+class RatioContrast:
+    """One configuration's figure over another's."""
+
+    configuration: str
+    baseline: str
+    ratio: Estimate
+    p: float | None
+    """None where the interval decides: a ratio of means has no test of its own."""
+    p_adjusted: float | None
+    decision: str
+    """lower | higher | not told apart | cannot be told"""
+
+
+@dataclass(frozen=True)
+class RatioMetric:
+    """A metric made of two responses of the same runs, over the runs of the headline."""
+
+    name: str
+    of: str
+    per: str
+    unit: str
+    aggregation: str
+    """mean_of_ratios | ratio_of_means | mean_of_products"""
+    sides: tuple[RatioSide, ...]
+    contrasts: tuple[RatioContrast, ...]
+    note: str = ""
+    """Runs that lack one of the two, and what else must be known."""

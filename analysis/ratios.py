@@ -1,0 +1,169 @@
+"""Ratio metrics: energy per accuracy point, joules per image, the energy-delay product, or any two responses.
+
+The mean of ratios has one number a run: t intervals, and comparisons as of any response (within blocks, on logarithms).
+The ratio of means has one number a configuration: BCa bootstrap, where a block is resampled whole, both configurations
+and both responses of it together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from analysis.comparisons import CANNOT_BE_TOLD, HIGHER, LOWER, NO_COHORTS, NOT_APART, Floats, Method, compare
+from analysis.findings import Estimate
+from analysis.load import Night
+from analysis.ratio_findings import RatioContrast, RatioMetric, RatioSide
+from analysis.response import ENERGY, Response, find
+from analysis.statistics.bootstrap import Indices as Rows
+from analysis.statistics.bootstrap import bca
+from analysis.statistics.describe import mean
+from analysis.statistics.scatter import NO_SCATTER
+
+if TYPE_CHECKING:
+    from harness.protocol_analysis import Analysis, Ratio
+
+JOULES_PER_KWH, JOULES_PER_WH, POINTS = 3.6e6, 3600.0, 100.0
+PRODUCT, MEAN, QUOTIENT = "mean_of_products", "mean_of_ratios", "ratio_of_means"
+_SCALED: Mapping[str, tuple[float, float, str]] = {
+    "energy_per_accuracy_point": (1.0, POINTS, "J/%"),
+    "accuracy_per_kWh": (1.0, 1 / JOULES_PER_KWH, "1/kWh"),
+    "percent_per_Wh": (POINTS, 1 / JOULES_PER_WH, "%/Wh"),
+    "J_per_image": (1.0, 1.0, "J/image"),
+    "J_per_inference": (1.0, 1.0, "J/inference"),
+    "energy_delay_product": (1.0, 1.0, "J s"),
+}
+"""Factors on what stands above and below, and the unit."""
+_PARTS = ("above", "below")
+NO_FRACTION = "accuracy beyond 1 is no fraction, so that its points are not known"
+
+
+def ratios(
+    night: Night,
+    analysis: Analysis,
+    runs: pd.DataFrame,
+    *,
+    found: Mapping[str, Response],
+    family: Sequence[tuple[str, str]],
+    method: Method,
+) -> tuple[RatioMetric, ...]:
+    """Every ratio metric that the protocol declares, over the runs of the headline."""
+    kept = runs[runs.state == "headline"].drop(columns=["mean_power_W", "duration_s"], errors="ignore")
+    return tuple(
+        _ratio(night, item, analysis.accuracy, kept=kept, found=found, family=family, method=method)
+        for item in analysis.ratio
+    )
+
+
+def _ratio(
+    night: Night,
+    item: Ratio,
+    accuracy: str,
+    *,
+    kept: pd.DataFrame,
+    found: Mapping[str, Response],
+    family: Sequence[tuple[str, str]],
+    method: Method,
+) -> RatioMetric:
+    names = item.parts(accuracy)
+    sides = tuple(find(found, night.runs, name) for name in names)
+    factors = _SCALED[item.ready][:2] if item.ready else (1.0, 1.0)
+    unit = _SCALED[item.ready][2] if item.ready else item.unit or _unit(*sides)
+    aggregation = PRODUCT if item.aggregation is None else item.aggregation
+    table = kept.assign(
+        above=kept.run.map(sides[0].values).astype(float) * factors[0],
+        below=kept.run.map(sides[1].values).astype(float) * factors[1],
+    )
+    note = _no_fraction(item, sides, names, accuracy, kept)
+    missing = table.above.isna() | table.below.isna() | ((table.below == 0) & (aggregation != PRODUCT))
+    there = table[~missing & (note == "")]
+    if missing.any() and not note:
+        lost = f"{int(missing.sum())} of {len(table)} runs lack {names[0]} or {names[1]} (or it is zero)"
+        note = f"{lost} and are not in it"
+    if aggregation == QUOTIENT:
+        figures, contrasts = _quotient(there, night.configurations, family, method, unit)
+        if not method.blocked and there.cohort.nunique() > 1:
+            note = f"{note}; {NO_COHORTS}" if note else NO_COHORTS
+    else:
+        value = there.above * there.below if aggregation == PRODUCT else there.above / there.below
+        figures, contrasts = _each(there.assign(value=value), night.configurations, family, method, unit)
+    return RatioMetric(item.called, *names, unit, aggregation, figures, contrasts, note)
+
+
+def _unit(above: Response, below: Response) -> str:
+    return f"{above.unit or above.name}/{below.unit or below.name}"
+
+
+def _no_fraction(
+    item: Ratio, sides: Sequence[Response], names: Sequence[str], accuracy: str, kept: pd.DataFrame
+) -> str:
+    """Whether points of accuracy are asked for and it is no fraction: then nothing is computed, and said so."""
+    if item.ready not in ("energy_per_accuracy_point", "accuracy_per_kWh", "percent_per_Wh"):
+        return ""
+    values = kept.run.map(next(side for side, name in zip(sides, names, strict=True) if name == accuracy).values)
+    return f"{NO_FRACTION}; write the ratio out with of, per and unit" if float(values.max()) > 1 else ""
+
+
+def _each(
+    table: pd.DataFrame, configurations: Sequence[str], family: Sequence[tuple[str, str]], method: Method, unit: str
+) -> tuple[tuple[RatioSide, ...], tuple[RatioContrast, ...]]:
+    """One number a run: mean with t interval, and the night's own comparison."""
+    figures = tuple(
+        RatioSide(name, mean(table.value[table.configuration == name].to_numpy(dtype=float), unit, method.level))
+        for name in configurations
+    )
+    contrasts = []
+    for found in compare(table, table, family, method, response=ENERGY, unit=unit):
+        test = found.tests[0]
+        contrasts.append(
+            RatioContrast(found.configuration, found.baseline, found.ratio, test.p, test.p_adjusted, found.decision)
+        )
+    return figures, tuple(contrasts)
+
+
+def _quotient(
+    table: pd.DataFrame, configurations: Sequence[str], family: Sequence[tuple[str, str]], method: Method, unit: str
+) -> tuple[tuple[RatioSide, ...], tuple[RatioContrast, ...]]:
+    """One number a configuration: the mean of one over the mean of the other."""
+    figures = []
+    for name in configurations:
+        mine = table[table.configuration == name]
+        above, below = (mine[part].to_numpy(dtype=float) for part in _PARTS)
+
+        def figure(drawn: Rows, axis: int = -1, above: Floats = above, below: Floats = below) -> Floats:
+            return np.asarray(above[drawn].mean(axis) / below[drawn].mean(axis), dtype=np.float64)
+
+        figures.append(RatioSide(name, bca(figure, len(mine), unit, method.level)))
+    return tuple(figures), tuple(_contrast(table, names, method, len(family)) for names in family)
+
+
+def _contrast(table: pd.DataFrame, names: tuple[str, str], method: Method, comparisons: int) -> RatioContrast:
+    """The quotient of two quotients; told apart where the interval at level 1 - alpha / comparisons leaves 1 out."""
+    parts = [table[table.configuration == name] for name in names]
+    if method.blocked:
+        keys = [part.set_index(["block", "cohort"])[["above", "below"]] for part in parts]
+        both = keys[0].add_suffix("_one").join(keys[1].add_suffix("_other"), how="inner")
+        columns = [both[f"{part}_{side}"].to_numpy(dtype=float) for side in ("one", "other") for part in _PARTS]
+        units: int | tuple[int, ...] = len(both)
+    else:
+        columns = [part[name].to_numpy(dtype=float) for part in parts for name in _PARTS]
+        units = (len(parts[0]), len(parts[1]))
+
+    def figure(*drawn: Rows, axis: int = -1) -> Floats:
+        one, other = drawn[0], drawn[-1]
+        means = [column[rows].mean(axis) for column, rows in zip(columns, (one, one, other, other), strict=True)]
+        return np.asarray(means[0] / means[1] / (means[2] / means[3]), dtype=np.float64)
+
+    ratio = bca(figure, units, "×", method.level)
+    strict = ratio if comparisons < 2 else bca(figure, units, "×", 1 - method.alpha / comparisons)
+    if strict.low is None or strict.high is None:
+        return RatioContrast(*names, ratio if ratio.low is not None else _why(ratio), None, None, CANNOT_BE_TOLD)
+    decision = LOWER if strict.high < 1 else HIGHER if strict.low > 1 else NOT_APART
+    return RatioContrast(*names, ratio, None, None, decision)
+
+
+def _why(ratio: Estimate) -> Estimate:
+    return ratio if ratio.note else Estimate(ratio.value, ratio.unit, n=ratio.n, note=NO_SCATTER)
