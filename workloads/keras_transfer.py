@@ -34,7 +34,7 @@ ARCHITECTURES = {
     "nasnet_mobile": "NASNetMobile",
     "xception": "Xception",
 }
-STUDY = {"architecture": "vgg16", "dataset": "cifar10", "size": 32, "head": "dense", "epochs": 30, "batch": 32}
+STUDY = {"architecture": "vgg16", "dataset": "cifar10", "size": 0, "head": "dense", "epochs": 30, "batch": 32}
 STUDY |= {"lr": 1e-4, "finetune_lr": 1e-5, "augment": "rotate-shift-flip", "precision": "float32", "workers": 1}
 ROTATION, SHIFT = 15 / 360, 0.1  # of a turn; of the image's size
 SETTLING = 64
@@ -51,7 +51,7 @@ def arguments() -> argparse.Namespace:
     add("--weights", default="random", help="of the base: random, imagenet (fetched by Keras), or a file of weights")
     add("--head", choices=("dense", "pooled"), help="dense: flatten, 4096, 4096, dropout (study 3); pooled: study 4")
     data.add_options(parser, folder=True)
-    add("--size", type=data.at_least(32), help="height and width that images are brought to, pixels")
+    add("--size", type=data.at_least(0), help="height and width of images; 0: as in study 3, 48 for mnist, else 32")
     add("--binary", action="store_true", help="of a set of ten classes: even against odd")
     add("--epochs", type=data.at_least(1), help="of the head, the base frozen")
     add("--finetune-epochs", type=data.at_least(0), default=0, help="then of all layers: SGD with momentum 0.9")
@@ -67,7 +67,9 @@ def arguments() -> argparse.Namespace:
     add("--device", choices=("auto", "cpu", "cuda"), default="auto")
     add("--seed", type=data.at_least(0), default=0)
     parser.set_defaults(**STUDY)
-    return parser.parse_args()
+    options = parser.parse_args()
+    options.size = options.size or (48 if options.dataset == "mnist" else data.SIZE)
+    return options
 
 
 if __name__ == "__main__":

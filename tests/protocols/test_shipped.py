@@ -32,8 +32,9 @@ def overrides_of(words):
 
 
 def test_the_shipped_protocols_are_the_promised_ones():
-    studies = "inference-runtimes mixed-precision mixed-precision-as-published width-precision width-precision-as-published"
-    assert sorted(["aa", "demo", "pilot", *studies.split()]) == NAMES
+    twins = ["architectures", "environments", "mixed-precision", "width-precision"]
+    studies = [*twins, *(f"{name}-as-published" for name in twins), "inference-runtimes"]
+    assert sorted(["aa", "demo", "pilot", *studies]) == NAMES
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -57,7 +58,8 @@ def test_the_commands_in_a_protocols_head_are_accepted(name):
 def test_the_small_form_needs_neither_card_nor_data(name):
     protocol = read(find(name), overrides_of(runs_in_head(name)[-1]))
     words = " ".join([*protocol.workload.command, *((protocol.warmup and protocol.warmup.command) or ())])
-    assert "digits" in words or "inference.py" in words  # which makes its images itself
+    levels = [level for levels in protocol.factors.values() for level in levels]
+    assert "digits" in words or "digits" in levels or "inference.py" in words  # which makes its images itself
     assert "gpu" not in words
     assert len(make_plan(protocol).slots) <= 16
     assert protocol.sensors.fallback == "load_model" or protocol.sensors.constant
