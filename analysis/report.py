@@ -49,7 +49,7 @@ METHODS = "methods.md"
 REFERENCES = "references.bib"
 
 _PX_PER_IN = 96
-_LARGEST_SVG_B = 400_000
+_LARGEST_SVG_B = 200_000
 """A larger drawing stands on the page as PNG; its SVG lies beside the page."""
 _MOST_ROWS = 500
 """Of a table on the page; its files hold all."""

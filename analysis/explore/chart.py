@@ -30,6 +30,8 @@ _SYMBOLS = {
 """matplotlib's marks in plotly's words."""
 _MARK = re.compile("[<>&\u2028\u2029]")
 _PX_PER_LINE = 1.6
+_KEY = 48
+"""Letters of a configuration's name on the button that hides it; the whole name is its tip."""
 
 
 @dataclass(frozen=True)
@@ -48,10 +50,11 @@ class Chart:
 
 def as_json(chart: Chart) -> str:
     """The chart as the text of a data block: JSON in which no character can end the element or begin another."""
+    short = labels((name for name, _ in chart.keys), width=_KEY, lines=1)
     body = {
         "data": list(chart.traces),
         "layout": {**_LAYOUT, **chart.layout, "height": chart.height_px},
-        "keys": [{"name": visible(name), "colour": look.colour} for name, look in chart.keys],
+        "keys": [{"name": short[name], "whole": visible(name), "colour": look.colour} for name, look in chart.keys],
         "notes": [visible(note) for note in chart.notes],
     }
     text = json.dumps(body, ensure_ascii=False, allow_nan=False, separators=(",", ":"))

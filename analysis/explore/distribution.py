@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 
 _STANDING = 3
 """More configurations lie one under the other: their names are read on a phone as well."""
-_PX_EACH = 64
+_PX_EACH, _PX_OF_MANY = 64, 36
+_MANY = 12
 
 
 def explore_distribution(
@@ -59,7 +60,7 @@ def explore_distribution(
         low, high = near["value"].min() / factor, near["value"].max() / factor
         values_axis |= {"range": numbers([low - 0.05 * (high - low), high + 0.05 * (high - low)])}
     layout = {"xaxis": names_axis, "yaxis": values_axis} if standing else {"xaxis": values_axis, "yaxis": names_axis}
-    height_px = 440 if standing else 120 + _PX_EACH * len(names)
+    height_px = 440 if standing else 120 + (_PX_EACH if len(names) <= _MANY else _PX_OF_MANY) * len(names)
     notes = (f"{outside} far away: outside at first, zoom out to see.",) if outside else ()
     return Chart(tuple(traces), {**layout, "violinmode": "overlay"}, keys_of(names), height_px, notes)
 

@@ -46,7 +46,7 @@
         var chip = button("key", key.name || "(empty)");
         chip.style.setProperty("--colour", key.colour);
         chip.setAttribute("aria-pressed", "true");
-        chip.title = "Hide or show it";
+        chip.title = "Hide or show " + key.whole;
         chip.addEventListener("click", function () { hide(place, !hidden[place]); });
         if (spec.keys.length > 1) { keys.appendChild(chip); }
         return chip;
@@ -70,6 +70,17 @@
         var anew = JSON.parse(block.textContent);
         window.Plotly.react(chart, anew.data, anew.layout, CONFIG);
       });
+      if (spec.keys.length > 2) {
+        var none = button("none", "Hide all");
+        none.addEventListener("click", function () {
+          chips.forEach(function (chip, place) {
+            hidden[place] = true;
+            chip.setAttribute("aria-pressed", "false");
+          });
+          window.Plotly.restyle(chart, { visible: false });
+        });
+        keys.appendChild(none);
+      }
       keys.appendChild(reset);
       stage.appendChild(keys);
       stage.appendChild(chart);

@@ -89,13 +89,14 @@ def test_a_hostile_name_is_text_in_charts_as_well(hostile, browser):
     assert {"", ' type="application/json" class="explorable"'} == set(scripts)
     assert 2 == scripts.count("")
     for block in re.findall(r'(?s)class="explorable">(.*?)</script>', page):
-        assert json.loads(block)["keys"][0]["name"].startswith("</script><img")
+        assert json.loads(block)["keys"][0]["whole"].startswith("</script><img")
     browser.open(hostile.index)
     browser.run(OPEN)
     assert [] == browser.said()
     assert [] == browser.asked_for()
     assert 0 == browser.run("document.querySelectorAll('.stage img, .stage a, .stage script, .stage b').length")
-    assert HOSTILE == browser.run("document.querySelector('button.key').textContent")
+    assert f"Hide or show {HOSTILE}" == browser.run("document.querySelector('button.key').title")
+    assert browser.run("document.querySelector('button.key').textContent").startswith("</script><")
     ticks = "Array.from(document.querySelectorAll('#figure-distribution .xaxislayer-above text, "
     ticks += "#figure-distribution .ytick text')).map(item => item.textContent).join('')"
     assert "</script>" in browser.run(ticks)
