@@ -320,11 +320,12 @@ class _Walk:
             parts.append(f"{given_up} could not be carried out and left no record")
         if left:
             parts.append(f"{left} to do")
+        told = ", ".join(parts)
         if self.unrecorded:
             more = len(self.unrecorded) - MOST_NAMED
             named = ", ".join(self.unrecorded[:MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
-            parts.append(f"attempts without a record are kept as {named}")
-        return ", ".join(parts)
+            told += f"; attempts without a record are kept as {named}"
+        return told
 
     def ended(self, slots: int) -> NightEnded:
         """How the session ended, and what to do now."""

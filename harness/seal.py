@@ -206,7 +206,7 @@ def answer(folder: Path, interest: Interest) -> dict[str, Any]:
     try:
         return {"folder": str(folder), "summary": seal(folder, interest)}
     except (OSError, pa.ArrowException) as error:
-        return {"folder": str(folder), "error": f"{folder / SAMPLES_CSV} is kept: {error}"}
+        return {"folder": str(folder), "error": str(error)}
 
 
 def serve() -> int:
@@ -226,7 +226,7 @@ def main() -> int:
         return serve()
     reply = answer(Path(sys.argv[1]), Interest())
     if "error" in reply:
-        print(f"could not be sealed: {reply['error']}", file=sys.stderr)
+        print(f"{sys.argv[1]} could not be sealed: {reply['error']}", file=sys.stderr)
         return 1
     print(json.dumps(encode(reply["summary"]), allow_nan=False))
     return 0

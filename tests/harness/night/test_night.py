@@ -174,7 +174,7 @@ def test_a_slot_that_was_given_up_without_a_record_is_not_called_done_and_a_resu
     assert ExitCode.UNFINISHED == ended.exit_code
     told = "5 of 6 runs are valid, 1 could not be carried out and left no record"
     kept = "attempts without a record are kept as b01-1-a1-a.interrupted, b01-1-a2-a.interrupted"
-    assert f"the night is over: {told}, {kept.replace('-a.', f'-{first}.')}" == ended.reason
+    assert f"the night is over: {told}; {kept.replace('-a.', f'-{first}.')}" == ended.reason
     assert ["no disk", "no disk"] == [item.why for item in unrecorded(folder.runs)]
     assert f"nightwatt resume {folder.root}" == ended.next_step
 
