@@ -15,13 +15,11 @@
       lock                         flock of the nightwatt that executes it; who that is
       sources/                     copies of the workload's scripts
       runs/b03-2-a1-float32/       a settled run: run.json, samples.parquet, marks.jsonl, stdout.log, stderr.log
-      runs/….partial/              the run in progress: samples.csv, sampler.json, exit.json besides; and of each other
-                                   instrument <name>.samples.csv, <name>.json, <name>-spec.json
-      runs/….interrupted/          what an interruption left, renamed at resume, never reused
+      runs/….partial/              the run in progress: samples.csv, sampler.json, exit.json; <name>.… of instruments
+      runs/….interrupted/          what an interruption left, never reused; where it has no record, why.json says why
       report/                      index.html, findings.json, tables/, figures/
 
-Every time stamp is CLOCK_MONOTONIC in nanoseconds unless its name says otherwise. Floats that are not finite are
-written as the strings "NaN", "Infinity" and "-Infinity", since JSON has no other place for them.
+Stamps are CLOCK_MONOTONIC ns unless named otherwise; floats that are not finite are "NaN", "Infinity", "-Infinity".
 
 Schema history
 --------------
