@@ -13,6 +13,7 @@ from typing import Any
 from analysis.estimates import Estimate as Estimate
 from analysis.estimates import Test as Test
 from analysis.grid_findings import Grid, Tradeoff
+from analysis.node_findings import NodeFacts, NodeRatio, TaskAccount
 from analysis.ratio_findings import RatioMetric
 from analysis.temporal import Temporal
 
@@ -286,6 +287,10 @@ class Findings:
     """The time inside the runs: epochs, the course of power, dips, loads."""
     nights: tuple[NightRatio, ...] = ()
     """Of nights that were joined; the nights' interaction with each comparison stands in ``omnibus``."""
+    nodes: tuple[NodeRatio, ...] = ()
+    """Of a night on a cluster; the nodes' interaction with each comparison stands in ``omnibus``."""
+    machines: tuple[NodeFacts, ...] = ()
+    tasks: tuple[TaskAccount, ...] = ()
     ratios: tuple[RatioMetric, ...] = ()
     """The ratio metrics that the protocol declares."""
     outlier_rule: Mapping[str, Any] = field(default_factory=dict)

@@ -140,10 +140,10 @@ class Night:
     def runs(self) -> pd.DataFrame:
         """One row an attempt, in the order in which they started.
 
-        run, slot, block, position, replicate, attempt, order (1…), cohort, configuration, factor.<name>…, seed, status,
-        validity, exit_code, reason, started_s and launched_s (since the night's first attempt), duration_s (of the
-        window), window, gap_s, window_gap_s, start_temperature_C.<domain>…, metric.<name>…, verdicts (names joined by
-        "; "), rows, rehearsal, hint. A number that is not known is NaN.
+        run, slot, block, position, replicate, attempt, order (1…), cohort, node (of a cluster; else ""), configuration,
+        factor.<name>…, seed, status, validity, exit_code, reason, started_s and launched_s (since the night's first
+        attempt), duration_s (of the window), window, gap_s, window_gap_s, start_temperature_C.<domain>…,
+        metric.<name>…, verdicts (names joined by "; "), rows, rehearsal, hint. A number that is not known is NaN.
         """
         return self._runs.copy()
 

@@ -38,6 +38,7 @@ from analysis.grid import grid
 from analysis.groups import groups
 from analysis.load import Night
 from analysis.nights import nights_of
+from analysis.nodes import nodes_of
 from analysis.omnibus import omnibus
 from analysis.quality import assess
 from analysis.ratios import ratios
@@ -111,13 +112,14 @@ def examine(night: Night, plan: Analysis | None = None) -> Study:
     compared = compare(kept, eligible, family, method, response=response.name, unit=response.unit, attempted=attempted)
     described = groups(runs, configurations, unit=response.unit, level=method.level, metrics=_numeric(runs, found))
     slopes: list[Test] = []
-    if night.ordered and not night.joined:
+    if night.ordered:
         slopes = drift(eligible, runs, response=response.name, blocked=night.blocked, level=method.level)
     windows = window_rows(frame, night)
     told = sources(windows, choice)
     valid = runs[(runs.validity == "valid") & (runs.status == "completed")]
     agreed = agreements(windows, choice, found[ENERGY].values, valid, method.level)
     by_night = nights_of(night, kept, compared, method)
+    by_node = nodes_of(night, kept, compared, method)
     epochs = epoch_rows(night, kept, frame, choice, analysis.accuracy)
     inside = temporal(night, kept, epochs, traces, choice=choice, level=method.level)
     evidence = Evidence(
@@ -136,6 +138,7 @@ def examine(night: Night, plan: Analysis | None = None) -> Study:
         by_night.tests,
         changed,
         inside,
+        by_node,
     )
     read_by = sources_read(measured, choice, response)
     design = design_facts(night, analysis, method, family, changed=changed)
@@ -152,8 +155,9 @@ def examine(night: Night, plan: Analysis | None = None) -> Study:
             sources=list(dict.fromkeys(of_choice(frame, choice).source)),
             instead="" if response is asked else f"{asked.name} was asked for and no run has it: {response.phrase}",
         ),
-        headline=headline(compared, described, response, read_by, absolute_class(told), correction=method.correction),
-        headline_all=headline_all(compared, assessment.rule, response),
+        headline=by_node.refusal
+        or headline(compared, described, response, read_by, absolute_class(told), correction=method.correction),
+        headline_all="" if by_node.refusal else headline_all(compared, assessment.rule, response),
         response=response.label,
         unit=response.unit,
         domains=response.domains,
@@ -164,8 +168,11 @@ def examine(night: Night, plan: Analysis | None = None) -> Study:
         exploratory=tuple(
             exploratory(night=night, analysis=analysis, runs=runs, found=found, primary=response, method=method)
         ),
-        omnibus=(*omnibus(night, kept, configurations), *by_night.tests),
+        omnibus=(*omnibus(night, kept, configurations), *by_night.tests, *by_node.tests),
         nights=by_night.ratios,
+        nodes=by_node.ratios,
+        machines=by_node.nodes,
+        tasks=by_node.tasks,
         temporal=inside,
         drift=tuple(slopes),
         exclusions=assessment.exclusions,

@@ -5,7 +5,7 @@ The program looks for these by itself; none of them changes a number.
 
 from __future__ import annotations
 
-from analysis.cautions import comparison, idleness, imported, machine, measurement, meters, nights, waits
+from analysis.cautions import comparison, idleness, imported, machine, measurement, meters, nights, nodes, waits
 from analysis.cautions.evidence import Evidence
 from analysis.findings import Caution
 
@@ -18,6 +18,7 @@ def cautions(seen: Evidence) -> list[Caution]:
         comparison.nature,
         imported.imported,
         nights.nights,
+        nodes.nodes,
         comparison.cohorts,
         measurement.damage,
         measurement.energy,

@@ -9,6 +9,7 @@ from analysis.comparisons import Method
 from analysis.energy import Measured
 from analysis.findings import Agreement, Comparison, Group, Test
 from analysis.load import Night
+from analysis.nodes import ByNode
 from analysis.quality import Assessment
 from analysis.response import Response
 from analysis.temporal import Temporal
@@ -37,6 +38,8 @@ class Evidence:
     changed: bool = False
     """Whether the analysis plan is another than the protocol's."""
     temporal: Temporal | None = None
+    by_node: ByNode | None = None
+    """Of a night on a cluster."""
 
 
 def runs_text(count: int) -> str:

@@ -10,6 +10,7 @@ from analysis.listings import answers, attempts, carbon, evidence, instruments
 from analysis.listings import grid as of_grid
 from analysis.listings import meters as of_meters
 from analysis.listings import night as of_night
+from analysis.listings import nodes as of_nodes
 from analysis.listings import ratios as of_ratios
 from analysis.listings import within as of_time
 from analysis.load import Night
@@ -20,6 +21,7 @@ NAMES = (
     *("summary", "comparisons", "effects", "equivalence", "metrics", "exploratory", "drift", "verdicts", "sampler"),
     "nights",
     *("ratios", "ratio-comparisons"),
+    *("nodes", "machines", "tasks"),
     "meters",
     *("epoch-rates", "epochs", "epoch-runs", "course", "dips", "loads", "power-curve"),
     *("factors", "levels", "cells", "tradeoff"),
@@ -61,6 +63,7 @@ def sections(night: Night, study: Study, rows: pd.DataFrame) -> Sections:
     optional = (
         (answers.comparisons, bool(found.comparisons)),
         (answers.nights, bool(found.nights)),
+        (of_nodes.nodes, bool(found.nodes)),
         (answers.effects, bool(found.comparisons)),
         (answers.equivalence, bool(found.equivalences)),
         (answers.metrics, any(group.metrics for group in found.groups)),
@@ -96,7 +99,12 @@ def sections(night: Night, study: Study, rows: pd.DataFrame) -> Sections:
         exclusions=(evidence.exclusions(found), evidence.outlier_rule(found)),
         tests=(evidence.tests(found),),
         runs=(of_night.runs(rows, found, night.protocol.analysis.accuracy),),
-        machine=(of_night.machine(night), of_night.channels(night)),
+        machine=(
+            *([of_nodes.machines(found)] if found.machines else []),
+            *([of_nodes.tasks(found)] if found.tasks else []),
+            of_night.machine(night),
+            of_night.channels(night),
+        ),
         methods=(of_night.facts("design", "The design and the analysis plan", found.design),),
         reproduce=(of_night.facts("reproduce", "What it was made with", found.reproduce),),
     )
