@@ -5,6 +5,7 @@ Part of ``harness.record``, which passes these names on: import them from there.
 
 from __future__ import annotations
 
+import errno
 import json
 import math
 import os
@@ -55,10 +56,20 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def save(path: Path) -> None:
-    """Make safe against a power cut what a file holds, or which names a folder has; raises OSError."""
-    descriptor = os.open(path, os.O_RDONLY)
+    """Make safe against a power cut what a file holds, or which names a folder has; raises OSError.
+
+    What cannot be asked for is left to the system: a folder that may be passed through but not read, a file system that
+    does not know fsync of folders (some that are mounted over a network).
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except PermissionError:
+        return
     try:
         os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):
+            raise
     finally:
         os.close(descriptor)
 
