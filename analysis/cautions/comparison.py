@@ -233,9 +233,9 @@ def order(seen: Evidence) -> Iterator[Caution]:
             "The night has no blocks: drift is noise here, less what a linear term for the order takes off.",
             'Use order = "blocks".',
         )
-    n = len(seen.assessment.eligible)
     for test in seen.drift:
-        if PREVIOUS in test.name and test.p is not None and test.p < CERTAIN:
+        own = test.name.startswith(f"{seen.response.name} against {PREVIOUS}")
+        if own and test.p is not None and test.p < CERTAIN:
             yield Caution(
                 "carry-over",
                 f"Runs depend on the configuration that ran before them (p {p_value(test.p)}): heat is carried over, "
@@ -245,7 +245,7 @@ def order(seen: Evidence) -> Iterator[Caution]:
         slope = test.estimate
         if slope is None or slope.value is None or test.p is None or slope.unit != "1/run" or test.p >= CERTAIN:
             continue
-        over = slope.value * (n - 1)
+        over = slope.value * (test.n[0] - 1)
         if abs(over) > DRIFT_LIMIT:
             yield Caution(
                 "drift",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from analysis.load import load
@@ -58,6 +60,29 @@ def test_start_temperature_is_held_against_order_and_energy(simulate_once):
     rising = found["start temperature of gpu0 against run order"]
     assert rising.estimate.value == pytest.approx(4 / 11)
     assert "energy against start temperature of gpu0" in found
+
+
+def test_duration_and_start_temperature_are_held_against_place_and_run_before_too(simulate_once):
+    made = simulate_once(blocks=15, duration={"lean": 0.9}, duration_noise=0.002, carry_over={"base": 1.03})
+    found = slopes(made.path)
+    place = found["duration against position in the block"]
+    assert place.estimate.low < 0 < place.estimate.high
+    for what in ("duration", "start temperature of gpu0"):
+        assert f"{what} against the configuration before it" in found
+    # The simulated heat rises by the same step from run to run: blocks and positions explain all of it.
+    assert "no scatter" in found["start temperature of gpu0 against position in the block"].note
+
+
+def test_an_accepted_change_is_no_drift(simulate):
+    made = simulate(blocks=20, order="shuffle", noise=0.003, seed=5)
+    for place, run in enumerate(made.runs):
+        path = made.path / "runs" / run.run / "run.json"
+        body = json.loads(path.read_text())
+        body["cohort"] = 1 if place < 20 else 2
+        path.write_text(json.dumps(body))
+    test = slopes(made.path)["energy against run order"]
+    assert "within cohorts" in test.note
+    assert test.estimate.low < 0 < test.estimate.high
 
 
 def test_too_few_runs_have_no_drift_to_tell(simulate_once):
