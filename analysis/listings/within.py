@@ -16,7 +16,8 @@ from analysis.within import ALL, WAITING
 if TYPE_CHECKING:
     import pandas as pd
 
-_TOO_FEW = "needs two runs"
+_MOST_ROWS = 6000
+"""Of the table of the power curve; each of its files would have megabytes."""
 
 
 def within(found: Temporal | None, epochs: pd.DataFrame, curve: pd.DataFrame) -> list[Table]:
@@ -222,6 +223,8 @@ def _loads(found: Temporal) -> Table:
 
 
 def _curve(curve: pd.DataFrame) -> Table:
+    step = -(-len(curve) // _MOST_ROWS)
+    curve = curve[curve["bin"] % step == 0]
     numbers = [name for name in curve.columns if name != "configuration"]
     plain = curve.astype(dict.fromkeys(numbers, object)).where(curve.notna(), None)
     renamed = plain.rename(columns={"low_W": "power_W_low", "high_W": "power_W_high"})
@@ -238,5 +241,8 @@ def _curve(curve: pd.DataFrame) -> Table:
         "Time: the middle of the bin. n: runs that fill the bin with readings. As drawn in the figure of power.",
         f"Simultaneous: for all bins at once, by the largest |t| over sign flips of whole runs (multiplier-t, "
         f"Telschow and Schwartzman 2022); below {FEWEST_FLIPPED} runs by Bonferroni's correction.",
+        f"One bin in {step} is listed: of so many curves the table would have {_MOST_ROWS} rows and more."
+        if step > 1
+        else "",
     ]
     return table_of("power-curve", "Power over time", rows, columns, notes)

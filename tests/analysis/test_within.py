@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from analysis.findings_file import findings_bytes, read_findings
@@ -98,6 +99,19 @@ def test_a_run_without_dips_says_none_and_everything_is_written_and_read_back(si
     again = read_findings(tmp_path / "findings.json").temporal
     assert [item.n for item in found.epochs] == [item.n for item in again.epochs]
     assert again.rates[0].slope.value == pytest.approx(found.rates[0].slope.value, rel=1e-11)
+
+
+def test_the_table_of_very_many_bins_lists_some_of_them_and_says_so():
+    bins = np.arange(1200)
+    curve = pd.concat(
+        pd.DataFrame({"configuration": name, "bin": bins, "t_s": bins / 2, "n": 10}).assign(
+            **dict.fromkeys(("power_W", "low_W", "high_W", "all_low_W", "all_high_W"), 200.0)
+        )
+        for name in "abcdefghij"
+    )
+    (table,) = within(None, pd.DataFrame(), curve)
+    assert ({0, 2, 4}, 6000) == (set(table.frame.t_s.head(3) * 2), len(table))
+    assert "One bin in 2" in " ".join(table.notes)
 
 
 def test_a_night_without_any_energy_has_nothing_of_it_but_its_loads(simulate):
