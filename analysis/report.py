@@ -50,7 +50,7 @@ REFERENCES = "references.bib"
 
 _PX_PER_IN = 96
 _LARGEST_SVG_B = 200_000
-"""A larger drawing stands on the page as PNG; its SVG lies beside the page."""
+"""A larger drawing stands on the page as PNG where that is smaller; its SVG lies beside the page."""
 _MOST_ROWS = 500
 """Of a table on the page; its files hold all."""
 
@@ -83,7 +83,7 @@ class Drawing:
     @property
     def source(self) -> str:
         """It as a data URI: no second file, no network."""
-        is_large = len(self.rendered["svg"]) > _LARGEST_SVG_B
+        is_large = len(self.rendered["svg"]) > max(_LARGEST_SVG_B, len(self.rendered["png"]))
         kind, content = ("png", self.rendered["png"]) if is_large else ("svg+xml", self.rendered["svg"])
         return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
 

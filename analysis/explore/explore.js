@@ -37,6 +37,7 @@
 
     function begin() {
       stage = made("div", "stage");
+      var tools = made("div", "keys");
       var keys = made("div", "keys");
       var chart = made("div", "chart");
       var reset = button("reset", "Reset");
@@ -79,9 +80,10 @@
           });
           window.Plotly.restyle(chart, { visible: false });
         });
-        keys.appendChild(none);
+        tools.appendChild(none);
       }
-      keys.appendChild(reset);
+      tools.appendChild(reset);
+      stage.appendChild(tools);
       stage.appendChild(keys);
       stage.appendChild(chart);
       var how = "Drag to zoom, double click to zoom out; tap or point at a mark for its values.";
