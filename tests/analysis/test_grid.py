@@ -11,6 +11,7 @@ from analysis.illustrations import illustrations
 from analysis.listings.sections import sections
 from analysis.load import load
 from analysis.observations import observations
+from analysis.report import write_report
 from analysis.study import examine, study
 
 GONE, OUT = "width=2,precision=mixed_float16", "width=3,precision=mixed_float16"
@@ -147,3 +148,14 @@ def test_a_night_of_two_blocks_has_a_front_and_no_share(simulate_grid):
     assert "fewer than 3 blocks" in found.note
     assert any(point.on_front for point in found.points)
     assert all(point.share is None for point in found.points)
+
+
+@pytest.mark.slow
+def test_a_night_of_forty_five_configurations_has_a_whole_report(simulate_grid, tmp_path):
+    made = simulate_grid(15, 3, retired=["width=9,precision=bfloat16"], without=["width=15,precision=float32"])
+    paths = write_report(made.path, tmp_path / "report")
+    assert len(paths.findings.grid.cells) == 45
+    assert set(STEMS) <= {path.stem for path in (tmp_path / "report" / "figures").glob("*.svg")}
+    page = paths.index.read_text("utf-8")
+    assert "cannot be told" in page
+    assert "retired" in page

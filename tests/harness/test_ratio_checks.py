@@ -90,3 +90,16 @@ def test_what_ratios_and_the_outlier_rule_are_made_of_is_needed_from_the_workloa
         },
     }
     assert ("loss", "images") == named_metrics(Protocol.model_validate(body).analysis)
+
+
+def test_a_trade_off_is_between_two_different_things(problems):
+    found = problems('[analysis]\ntradeoff = {metric = "energy"}')
+    assert "analysis.tradeoff.metric" in found
+    assert 'metric = "accuracy"' in found["analysis.tradeoff.metric"][1]
+    assert problems('[analysis]\ntradeoff = {metric = "perplexity", better = "lower"}') == {}
+    assert "analysis.tradeoff.better" in problems('[analysis]\ntradeoff = {metric = "f1", better = "more"}')
+
+
+def test_the_metric_of_a_trade_off_is_one_that_the_plan_cannot_do_without():
+    plan = Analysis.model_validate({"tradeoff": {"metric": "perplexity"}}, strict=False)
+    assert "perplexity" in named_metrics(plan)
