@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from analysis.agreement import agreements
+from analysis.associations import associations
 from analysis.carbon import carbon
 from analysis.carbon import words as carbon_words
 from analysis.cautions import Evidence, cautions
@@ -168,7 +169,14 @@ def examine(night: Night, plan: Analysis | None = None) -> Study:
         exploratory=tuple(
             exploratory(night=night, analysis=analysis, runs=runs, found=found, primary=response, method=method)
         ),
-        omnibus=(*omnibus(night, kept, configurations), *by_night.tests, *by_node.tests),
+        omnibus=(
+            *omnibus(night, kept, configurations),
+            *by_night.tests,
+            *by_node.tests,
+            *associations(
+                runs, found, configurations, (analysis.accuracy, DURATION), response=response, level=method.level
+            ),
+        ),
         nights=by_night.ratios,
         nodes=by_node.ratios,
         machines=by_node.nodes,

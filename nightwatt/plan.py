@@ -65,17 +65,19 @@ def _design(protocol: Protocol, plan: Plan) -> Design:
     from analysis.statistics.design import Design
 
     analysis = protocol.analysis
+    aim = analysis.equivalence
     return Design(
         configurations=len(plan.configurations),
         runs=protocol.design.blocks,
         order=protocol.design.order,
         alpha=analysis.alpha,
-        baseline=analysis.baseline is not None,
+        baseline=analysis.baseline is not None and analysis.family != "pairs",
         outlier_rule=analysis.outliers.rule,
         outlier_threshold=analysis.outliers.threshold,
         ddof=analysis.outliers.ddof,
-        margin=analysis.equivalence.margin if analysis.equivalence else None,
-        margin_metric=analysis.equivalence.metric if analysis.equivalence else "",
+        # What is said beforehand of a margin is said of raw values.
+        margin=aim.margin if aim is not None and aim.scale == "difference" else None,
+        margin_metric=aim.metric if aim is not None else "",
         one_seed=protocol.design.workload_seed == "fixed",
         classic=analysis.recipe == "classic",
     )
