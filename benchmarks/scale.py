@@ -144,13 +144,13 @@ def observed(command: Sequence[str]) -> Cost:
     return Cost(wall_s, used.ru_utime + used.ru_stime, largest_MB, output)
 
 
-def generate(path: Path, hours: float) -> int:
-    """Write a night of 60 runs of so many hours each; its rows."""
+def generate(path: Path, hours: float, runs: int = RUNS) -> int:
+    """Write a night of so many runs of so many hours each; its rows."""
     draw = np.random.default_rng(20251120)
     slots = []
-    for block in range(1, RUNS // 2 + 1):
+    for block in range(1, runs // 2 + 1):
         slots += [Slot(block, place + 1, block, NAMES[which]) for place, which in enumerate(draw.permutation(2))]
-    free_B, wanted_B = shutil.disk_usage(path.parent).free, RUNS * hours * 3600 * RATE_HZ * 4 * 8
+    free_B, wanted_B = shutil.disk_usage(path.parent).free, runs * hours * 3600 * RATE_HZ * 4 * 8
     if free_B < wanted_B:
         raise SystemExit(f"{path.parent} has {free_B / 1e9:.1f} GB free; {wanted_B / 1e9:.1f} may be needed")
     night = begin_night(path, title="A long night", configurations=NAMES, slots=slots, baseline_s=hours * 18)
@@ -159,7 +159,7 @@ def generate(path: Path, hours: float) -> int:
     parts = {"cooldown": 0.01, "baseline": 0.005, "setup": 0.01, "train": 0.96, "evaluate": 0.01, "after": 0.005}
     for place, slot in enumerate(slots):
         course = Course({name: part * total_s for name, part in parts.items()}, EPOCHS, begin_ns)
-        level_W = (420.0, 300.0)[NAMES.index(slot.configuration)] * (1 + 0.02 * place / RUNS)
+        level_W = (420.0, 300.0)[NAMES.index(slot.configuration)] * (1 + 0.02 * place / runs)
         level_W *= float(np.exp(0.006 * draw.standard_normal()))
         write_run(night, slot, course, CHANNELS, samples(course, level_W, draw), metrics={"accuracy": 0.8})
         rows += 4 * round(total_s * RATE_HZ)
