@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.block_claims import standings
 from harness.record import NightFolder, read_json
 
 PROTOCOL = """
@@ -66,10 +67,12 @@ def test_sixty_runs_survive_a_node_the_array_and_the_controller_and_answer_as_a_
         wait(lambda: len(valid(folder)) >= 12)
 
         # The controller restarts: tasks go on, and what asks meanwhile says that it is not known.
+        claims = folder.cluster / "claims"
+        at_work = wait(lambda: [item.path for item in standings(claims).values() if not item.ended])
         cluster.stop("slurmctld")
         assert "queue is not known" in cluster.nightwatt("status", str(folder.root)).stdout
-        before = len(valid(folder))
-        wait(lambda: len(valid(folder)) > before)
+        wait(lambda: all(path.with_name(f"{path.name}.ended").exists() for path in at_work))
+        assert {0} == {read_json(path.with_name(f"{path.name}.ended"))["exit_code"] for path in at_work}
         cluster.start_controller()
         wait(lambda: len(valid(folder)) >= 24)
 
