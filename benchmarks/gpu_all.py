@@ -27,8 +27,8 @@ HERE = Path(__file__).resolve().parent
 CALL_S = 600.0
 START_S = 12.0
 """Until a part measures: Python, PyTorch, the card's first work."""
-WINDOW_S = 12.0
-"""Of each start of a load: the length of the windows in which trace and counter were first compared."""
+WINDOW_S = 5.0
+"""Of each start of a load: fifty ticks of the counter, and short enough that the whole set takes under half an hour."""
 AROUND_WINDOW_S = 0.6
 """Before each window: the random wait, 0.1 s in the mean, and 0.5 s for the clocks."""
 STARTS, SHORT_STARTS = 10, 36
