@@ -83,6 +83,14 @@ def test_of_many_at_once_one_wins(tmp_path):
     assert ["b00005.1"] == [name for name in (results.get(timeout=10) for _ in processes) if name]
 
 
+def test_who_saw_an_old_list_of_the_folder_does_not_win_for_that(tmp_path, monkeypatch):
+    mine = take(tmp_path, 3, node="aa")
+    monkeypatch.setattr(block_claims, "standings", lambda _: {})
+    with pytest.raises(LockHeld):
+        take(tmp_path, 3, node="bb", patience_s=0.1)
+    assert mine.owner == owner_of(mine.path)
+
+
 def test_a_claim_that_is_just_being_written_belongs_to_somebody(tmp_path):
     (tmp_path / "b00003.1").touch()
     assert {3: None} == live(tmp_path)

@@ -20,5 +20,6 @@ def test_each_block_is_in_exactly_one_state_and_what_nobody_will_execute_is_miss
 
 
 def test_a_task_of_a_block_that_is_settled_meanwhile_counts_for_nothing():
-    found = track([1], [], [Task("nightwatt-n@0", 1, (1,), "PENDING")], live=[])
-    assert ((1,), (), (), ()) == (found.settled, found.executed, found.waiting, found.missing)
+    tasks = [Task("nightwatt-n@0", 1, (1,), "PENDING"), Task("nightwatt-n@0", 1, (2,), "RUNNING")]
+    found = track([1, 2, 3], [], tasks, live=[3])
+    assert ((1, 2, 3), (), (), ()) == (found.settled, found.executed, found.waiting, found.missing)
