@@ -12,6 +12,8 @@ _UNKNOWN = "\N{REPLACEMENT CHARACTER}"
 
 def visible(text: str) -> str:
     """``text`` on one line, control characters and lone surrogates replaced: what XML, a terminal and TeX can take."""
+    if text.isprintable():
+        return text
     return "".join(char if char.isprintable() else " " if char.isspace() else _UNKNOWN for char in text)
 
 
