@@ -137,7 +137,7 @@ def _cards(host: Mapping[str, Any]) -> str:
     if not isinstance(gpus, list):
         return ""
     cards = [f"{gpu.get('name', '')}, driver {gpu.get('driver', '')}" for gpu in gpus if isinstance(gpu, dict)]
-    return "; ".join(sorted(cards))
+    return "; ".join(sorted(cards)) or "none"
 
 
 def _unlike(hosts: Mapping[str, Mapping[str, Any]], facts: Sequence[NodeFacts]) -> tuple[str, ...]:
@@ -163,7 +163,7 @@ def _kind(host: Mapping[str, Any], facts: NodeFacts) -> dict[str, str]:
     return {
         "processor": f"{facts.processor}, {host.get('threads')} threads",
         "memory": f"{facts.memory_GiB} GiB",
-        "cards": facts.cards or "none",
+        "cards": facts.cards,
         "python": facts.python,
         **({f"package {name}": str(its) for name, its in packages.items()} if isinstance(packages, dict) else {}),
     }

@@ -41,7 +41,7 @@ def machines(findings: Findings) -> Table:
         Column("runs", "runs", "count"),
         Column("processor", "processor", missing="the node's host.json cannot be read"),
         Column("memory, GiB", "memory_GiB", "count", missing="the node's host.json cannot be read"),
-        Column("cards", "cards", missing="it has none, or its host.json cannot be read"),
+        Column("cards", "cards", missing="the node's host.json cannot be read"),
         Column("kernel", "kernel"),
         Column("python", "python"),
     ]
@@ -52,6 +52,7 @@ def machines(findings: Findings) -> Table:
 def tasks(findings: Findings) -> Table:
     """One row a task: Slurm's state and energy of it beside the runs of its block."""
     rows = [vars(item) for item in findings.tasks]
+    modelled = " (modelled)" if findings.quality == "modelled" else ""
     columns = [
         Column("block", "block", "count"),
         Column("task", "task"),
@@ -60,7 +61,7 @@ def tasks(findings: Findings) -> Table:
         Column("length, s", "elapsed_s", "number"),
         Column("valid runs", "valid", "count"),
         Column("ConsumedEnergy of the task, J", "consumed_J", "number", missing="this site's accounting tells none"),
-        Column("sum of its windows, J", "windows_J", "number", missing="no run of the block is in the headline"),
+        Column(f"sum of its windows{modelled}, J", "windows_J", "number", missing="no run of it is in the headline"),
     ]
     notes = [
         "ConsumedEnergy is Slurm's, of the whole task on its node: warm-up, waits and all components that the site's"
