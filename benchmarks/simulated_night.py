@@ -157,7 +157,12 @@ def write_run(
     folder.mkdir()
     rows = 0
     with pq.ParquetWriter(
-        folder / SAMPLES_PARQUET, SAMPLES, compression="zstd", use_dictionary=["channel"], column_encoding=_ENCODING
+        folder / SAMPLES_PARQUET,
+        SAMPLES,
+        compression="zstd",
+        use_dictionary=["channel"],
+        column_encoding=_ENCODING,
+        write_page_checksum=True,
     ) as writer:
         for table in tables:
             writer.write_table(table)
