@@ -51,13 +51,22 @@ def energy(seen: Evidence) -> Iterator[Caution]:
     reasons = {item.reason for item in seen.assessment.exclusions if item.rule == "no-energy"}
     if seen.choice.refusal:
         yield Caution("domains-refused", f"No energy is summed: {seen.choice.refusal}.", "Mend analysis.energy.")
+    remedy = (
+        "The phase that workload.window names was not marked: compare its spelling in protocol and workload."
+        if "its window is not known" in reasons
+        else "`nightwatt check` says what can be measured here."
+    )
     if seen.asked != seen.response.name:
         yield Caution(
             "no-energy",
             f"The protocol asks for {seen.asked}, of which no run has any; {seen.response.name} is compared instead.",
-            "The phase that workload.window names was not marked: compare its spelling in protocol and workload."
-            if "its window is not known" in reasons
-            else "`nightwatt check` says what can be measured here.",
+            remedy,
+        )
+    elif reasons and not seen.response.is_there and seen.response.name in (ENERGY, NET, POWER):
+        yield Caution(
+            "no-energy",
+            f"No run has a value of {seen.response.phrase}, and no duration to compare instead.",
+            remedy,
         )
     elif not seen.response.is_there:
         yield Caution("metric-missing", f"No run has a value of {seen.response.phrase}.", "Let the workload report it.")
