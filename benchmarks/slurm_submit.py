@@ -10,6 +10,7 @@ exactly the rest.
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import tempfile
@@ -30,7 +31,7 @@ from harness.engines.submission import Wishes, begin_on_cluster, look_at_cluster
 from harness.night import progress_of
 from harness.plan import Plan, make_plan
 from harness.protocol_engine import Slurm as Settings
-from harness.record import RUN_JSON, NightFolder, RunName, RunRecord, Status, Validity, slug, write_json
+from harness.record import RUN_JSON, NightFolder, RunName, RunRecord, Status, Validity, encode, slug
 
 LIMIT_S = 1.0
 """Of work, for each 1,000 blocks."""
@@ -70,7 +71,7 @@ def settle(folder: NightFolder, plan: Plan, night: str) -> int:
             slot.key, slot.block, slot.position, slot.replicate, 1, slot.configuration, {}, slot.seed,
             Status.COMPLETED, Validity.VALID, 1, 10**9, 10**18, night=night, node="0000000a",
         )  # fmt: skip
-        write_json(path / RUN_JSON, record.to_json())
+        (path / RUN_JSON).write_text(json.dumps(encode(record.to_json())))
     return sum(1 for block in {slot.block for slot in plan.slots} if block % 10 == 0)
 
 

@@ -122,7 +122,7 @@ def _told(submitted: Submitted, asked: Asked) -> int:
     night, tracked = quote(str(submitted.folder.root)), submitted.tracked
     jobs = ", ".join(map(str, submitted.jobs))
     if submitted.jobs:
-        count = len(tracked.missing)
+        count = submitted.blocks
         _say(
             f"{count} block{'' if count == 1 else 's'} submitted as job{'' if len(submitted.jobs) == 1 else 's'} {jobs}"
         )

@@ -11,6 +11,7 @@ Nothing is executed on this machine. The queue is asked, never remembered: jobs 
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import shutil
 import statistics
 import sys
@@ -63,6 +64,8 @@ class Submitted:
     """How the night stood before."""
     scripts: tuple[str, ...] = ()
     """The batch scripts, as text."""
+    blocks: int = 0
+    """How many were submitted."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -166,10 +169,11 @@ def _submit(batch: Batch, cluster: Cluster, blocks: Iterable[int], tracked: Trac
     """Write and submit the arrays; with ``at_most`` those of one level wait for one another."""
     folder = NightFolder(batch.night)
     made = arrays(blocks, cluster.configuration.max_array_size, tuple(batch.settings.nodes))
+    fitting = _fitting(made, cluster.configuration.max_jobs)
     begin = _begin_option(folders.read_head(folder.root).protocol)
     jobs: list[int] = []
     last: dict[str, int] = {}
-    for array, text in zip(made, _scripts(batch, made), strict=True):
+    for array, text in zip(fitting, _scripts(batch, fitting), strict=True):
         file = _script_file(folder, array)
         file.write_text(text, encoding="utf-8")
         chained = (
@@ -180,12 +184,22 @@ def _submit(batch: Batch, cluster: Cluster, blocks: Iterable[int], tracked: Trac
         except RefusedError as error:
             if not jobs:
                 raise
-            say(f"{error.what}; {len(jobs)} of {len(made)} arrays are submitted, the rest by:")
-            say(f"nightwatt resume {quote(str(folder.root))}")
+            say(error.what)
             break
         last[array.level] = job
         jobs.append(job)
-    return Submitted(folder, tuple(jobs), tracked)
+    if len(jobs) < len(made):
+        left = sum(len(array.blocks) for array in made[len(jobs) :])
+        again = f"nightwatt resume {quote(str(folder.root))}"
+        say(f"{left} blocks are not submitted yet; when the queue is shorter: {again}")
+    count = sum(len(array.blocks) for array in made[: len(jobs)])
+    return Submitted(folder, tuple(jobs), tracked, blocks=count)
+
+
+def _fitting(made: Sequence[Array], most: int) -> Sequence[Array]:
+    """As many arrays as the queue has room for at all (MaxJobCount counts every task); one at least."""
+    room = itertools.accumulate(len(array.blocks) for array in made)
+    return made[: max(1, sum(1 for tasks in room if tasks < most))]
 
 
 def _scripts(batch: Batch, made: Sequence[Array]) -> tuple[str, ...]:

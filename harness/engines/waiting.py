@@ -67,7 +67,7 @@ def ended(root: Path) -> NightEnded:
     slots = sum(1 for slot in opened.plan.slots if slot.block)
     if left:
         missing = sum(1 for block in progress.blocks if progress.open(block))
-        words = f"stopped: {slots - left} of {slots} runs are done, {missing} blocks are missing"
+        words = f"stopped: {slots - left} of {slots} runs are done, blocks missing: {missing}"
         return NightEnded(ExitCode.STOPPED, words, f"nightwatt resume {folder}")
     imperfect = len(progress.imperfect())
     words = f"the night is over: {slots} of {slots} runs are done"

@@ -1,0 +1,179 @@
+"""What is submitted of a night, by commands that answer as Slurm does: exactly the missing blocks; what goes wrong."""
+
+from __future__ import annotations
+
+import pytest
+
+from harness import folder as folders
+from harness import protocol as protocols
+from harness.block_claims import CLAIMS, take
+from harness.engines import slurm as slurms
+from harness.engines import submission, waiting
+from harness.engines.slurm import Printed, Slurm
+from harness.engines.standing import standing_of
+from harness.engines.submission import Wishes, resume_on_cluster
+from harness.errors import NightFolderError, RefusedError
+from harness.host import snapshot
+from harness.plan import make_plan
+from harness.record import RunName, RunRecord, Status, Validity, slug, write_json
+from harness.status import Watched
+
+PROTOCOL = """
+title = "Which arm?"
+[workload]
+command = ["{python}", "{workloads}/fake.py", "--note", "arm={arm}"]
+[factors]
+arm = ["a", "b"]
+[design]
+blocks = 6
+[sensors.simulated]
+[engine]
+slurm = {at_most = 2}
+"""
+
+
+class Cluster:
+    """Answers as Slurm does."""
+
+    def __init__(self) -> None:
+        self.queue = ""
+        self.max_array_size, self.max_jobs = 1001, 10_000
+        self.submitted: list[list[str]] = []
+        self.scripts: list[str] = []
+        self.full_after = 100
+        self.away = False
+
+    def __call__(self, command, env, timeout_s) -> Printed:
+        if self.away:
+            return Printed(1, "", f"{command[0]}: error: Unable to contact slurm controller (connect failure)")
+        match command[0]:
+            case "scontrol":
+                return Printed(0, f"MaxArraySize = {self.max_array_size}\nMaxJobCount = {self.max_jobs}\n")
+            case "sinfo":
+                return Printed(0, "energy*|up|2:00:00\n")
+            case "squeue":
+                return Printed(0, self.queue)
+            case "sbatch":
+                if len(self.submitted) >= self.full_after:
+                    return Printed(1, "", "sbatch: error: Slurm temporarily unable to accept job")
+                self.submitted.append(list(command))
+                self.scripts.append(slurms.Path(command[-1]).read_text())
+                return Printed(0, f"{len(self.submitted) + 16}\n")
+        raise AssertionError(command)
+
+    @property
+    def arrays(self) -> list[str]:
+        return [line.partition("=")[2] for text in self.scripts for line in text.splitlines() if "--array" in line]
+
+
+@pytest.fixture
+def cluster(monkeypatch) -> Cluster:
+    monkeypatch.setattr(slurms, "refuse_without_slurm", lambda: None)
+    monkeypatch.setattr(submission, "RESTART_S", 0.0)
+    return Cluster()
+
+
+@pytest.fixture
+def night(tmp_path):
+    file = tmp_path / "arms.toml"
+    file.write_text(PROTOCOL)
+    protocol = protocols.read(file)
+    folder = folders.begin(file, protocol, make_plan(protocol), snapshot(), out=tmp_path / "results")
+    folder.cluster.mkdir()
+    return folder
+
+
+def settle(folder, *blocks, positions=(1, 2)):
+    head = folders.read_head(folder.root)
+    for slot in head.plan.slots:
+        if slot.block in blocks and slot.position in positions:
+            path = folder.runs / str(RunName(slot.block, slot.position, 1, slug(slot.configuration)))
+            path.mkdir()
+            record = RunRecord(
+                slot.key, slot.block, slot.position, slot.replicate, 1, slot.configuration, {}, slot.seed,
+                Status.COMPLETED, Validity.VALID, 1, 10**9, 10**18, night=head.id, node="0a",
+            )  # fmt: skip
+            write_json(path / "run.json", record.to_json())
+
+
+def resume(folder, cluster, **wishes):
+    said: list[str] = []
+    return resume_on_cluster(folder.root, Wishes(**wishes), said.append, Slurm(cluster)), said
+
+
+def test_submitted_is_what_is_neither_settled_nor_executed_nor_waiting(night, cluster):
+    settle(night, 1)
+    settle(night, 2, positions=(1,))
+    take(night.cluster / CLAIMS, 3, node="0b")
+    cluster.queue = f"nightwatt-{night.root.name}@0|7|4|PENDING||Resources\n"
+    submitted, said = resume(night, cluster)
+    assert (["2,5-6%2"], (17,), 3, []) == (cluster.arrays, submitted.jobs, submitted.blocks, said)
+    assert ((1,), (3,), (4,)) == (submitted.tracked.settled, submitted.tracked.executed, submitted.tracked.waiting)
+
+
+def test_nothing_is_submitted_where_nothing_is_missing(night, cluster):
+    settle(night, 1, 2, 3, 4, 5, 6)
+    assert () == resume(night, cluster)[0].jobs
+
+
+def test_arrays_of_one_level_wait_for_one_another_so_that_no_more_than_at_most_are_executed(night, cluster):
+    cluster.max_array_size = 4
+    submitted, _ = resume(night, cluster)
+    assert ["1-3%2", "1-3%2"] == cluster.arrays
+    assert ([], ["--dependency=afterany:17"]) == tuple(
+        [word for word in command if word.startswith("--dependency")] for command in cluster.submitted
+    )
+    assert "TASK_ID + 3" in cluster.scripts[1]
+    assert (6, (17, 18)) == (submitted.blocks, submitted.jobs)
+
+
+@pytest.mark.parametrize("limits", [{"max_jobs": 5}, {"full_after": 1}])
+def test_what_the_queue_has_no_room_for_is_told_and_left_to_resume(night, cluster, limits):
+    cluster.max_array_size = 4
+    vars(cluster).update(limits)
+    submitted, said = resume(night, cluster)
+    assert (3, 1) == (submitted.blocks, len(submitted.jobs))
+    assert f"3 blocks are not submitted yet; when the queue is shorter: nightwatt resume {night.root}" == said[-1]
+
+
+def test_a_dry_resume_gives_the_scripts_and_leaves_nothing(night, cluster):
+    before = sorted(night.cluster.iterdir())
+    submitted, _ = resume(night, cluster, dry=True)
+    assert "#SBATCH --array=1-6%2" in submitted.scripts[0]
+    assert ([], before) == (cluster.submitted, sorted(night.cluster.iterdir()))
+
+
+def test_scripts_of_earlier_submissions_are_kept(night, cluster):
+    resume(night, cluster)
+    resume(night, cluster)
+    assert {"blocks-1-1.sh", "blocks-1-2.sh"} == {path.name for path in night.cluster.glob("*.sh")}
+
+
+def test_an_edited_protocol_is_refused(night, cluster):
+    night.protocol.write_text(PROTOCOL + "\n# another word\n")
+    with pytest.raises(NightFolderError, match="was edited"):
+        resume(night, cluster)
+
+
+def test_without_an_answer_from_the_controller_nothing_is_submitted(night, cluster):
+    cluster.away = True
+    with pytest.raises(RefusedError, match="Slurm does not answer: Unable to contact"):
+        resume(night, cluster)
+
+
+def test_status_says_so_where_the_queue_is_not_known_and_reads_the_claims_all_the_same(night, cluster):
+    settle(night, 1)
+    take(night.cluster / CLAIMS, 3, node="0b", job="7_3")
+    cluster.away = True
+    status, blocks = standing_of(night.root, Watched(night.root), Slurm(cluster))
+    assert (True, 2, "task 7_3 on node 0b") == (status.running, status.valid, blocks.executed[3])
+    assert "Unable to contact" in blocks.silence
+
+
+def test_waiting_ends_with_what_is_left_when_no_task_is(night, cluster, monkeypatch):
+    monkeypatch.setattr(waiting, "LOOK_S", 0.01)
+    settle(night, 1, 2, 3, 4, 5)
+    found = waiting.wait_for(night.root, lambda words: None, Slurm(cluster))
+    assert (4, "stopped: 10 of 12 runs are done, blocks missing: 1") == (found.exit_code, found.reason)
+    settle(night, 6)
+    assert 0 == waiting.wait_for(night.root, lambda words: None, Slurm(cluster)).exit_code
