@@ -125,6 +125,7 @@ def measure(night: Night, reduction: Reduction | None = None) -> Measured:
         rows += _rows(run, record, record.launched_ns, record.exited_ns, meters)
         if reduction is not None:
             reduced[run] = reduction(record, series, meters)
+        del series, meters  # before the next run's are read: one run at a time is in memory, not two
     frame = pd.DataFrame(rows, columns=list(COLUMNS))
     frame = _with_idle(night, frame, idle)
     return Measured(frame, tuple(damage), tuple(mended), reduced)
