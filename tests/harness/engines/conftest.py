@@ -46,8 +46,7 @@ SlurmdSpoolDir={root}/spool.%n
 StateSaveLocation={root}/state
 SlurmctldLogFile={root}/slurmctld.log
 SlurmdLogFile={root}/slurmd.%n.log
-JobAcctGatherType=jobacct_gather/none
-AccountingStorageType=accounting_storage/none
+{accounting}
 SchedulerParameters=sched_min_interval=0,bf_interval=1,batch_sched_delay=0
 NodeName=node[1-3] NodeHostname={host} NodeAddr=127.0.0.1 Port=[{ports[1]}-{ports[3]}] CPUs=2 Feature=small
 NodeName=node4 NodeHostname={host} NodeAddr=127.0.0.1 Port={ports[4]} CPUs=2 Feature=small
@@ -56,6 +55,28 @@ PartitionName=energy Nodes=node[1-3] Default=YES OverSubscribe=EXCLUSIVE MaxTime
 PartitionName=short Nodes=node[1-3] OverSubscribe=EXCLUSIVE MaxTime=0:01:00
 PartitionName=apart Nodes=node[1,4] OverSubscribe=EXCLUSIVE MaxTime=2:00:00
 PartitionName=unlike Nodes=node[1,5] OverSubscribe=EXCLUSIVE MaxTime=2:00:00
+"""
+
+
+NO_ACCOUNTING = "JobAcctGatherType=jobacct_gather/none\nAccountingStorageType=accounting_storage/none"
+ACCOUNTING = """JobAcctGatherType=jobacct_gather/none
+AccountingStorageType=accounting_storage/slurmdbd
+AccountingStorageHost=127.0.0.1
+AccountingStoragePort={port}
+AccountingStoragePass={root}/munge.socket"""
+DBD = """
+AuthType=auth/munge
+AuthInfo=socket={root}/munge.socket
+DbdHost=localhost
+DbdPort={port}
+SlurmUser=root
+LogFile={root}/slurmdbd.log
+PidFile={root}/slurmdbd.pid
+StorageType=accounting_storage/mysql
+StorageHost=127.0.0.1
+StoragePort={database}
+StorageUser=slurm
+StoragePass=slurm
 """
 
 
@@ -151,24 +172,26 @@ def _ports(count: int) -> list[int]:
     raise AssertionError("no free ports")
 
 
-@pytest.fixture(scope="session")
-def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    """The cluster; skipped with the reason where it cannot be had."""
+@contextlib.contextmanager
+def running(root: Path, *, accounting: bool = False) -> Iterator[Cluster]:
+    """A cluster with its daemons in ``root``; skipped with the reason where it cannot be had."""
     path = f"{os.environ['PATH']}:/usr/sbin:/sbin"
-    absent = [name for name in (*DAEMONS, "sbatch", "sinfo") if shutil.which(name, path=path) is None]
+    daemons = (*DAEMONS, *(("slurmdbd", "mariadbd", "mariadb-install-db") if accounting else ()))
+    absent = [name for name in (*daemons, "sbatch", "sinfo") if shutil.which(name, path=path) is None]
     if absent:
-        pytest.skip(f"Slurm is not installed here ({', '.join(absent)}); .ci/run installs it")
+        pytest.skip(
+            f"Slurm is not installed here ({', '.join(absent)}); .ci/run installs what is needed but the accounting"
+        )
     if os.getuid():
         pytest.skip("slurmd needs root")
     os.environ["PATH"] = path
-    root = tmp_path_factory.mktemp("slurm")
-    ancestors = [parent for parent in root.parents if parent != Path("/tmp")]
-    for parent in (root, *ancestors):  # munge wants a way to its socket that everybody may go
-        with contextlib.suppress(OSError):
+    for parent in (root, *(parent for parent in root.parents if parent != Path("/tmp"))):
+        with contextlib.suppress(OSError):  # munge wants a way to its socket that everybody may go
             parent.chmod(parent.stat().st_mode | 0o011)
     cluster = Cluster(root)
-    host = socket.gethostname().partition(".")[0]
-    (root / "slurm.conf").write_text(CONF.format(host=host, root=root, ports=_ports(6)))
+    host, ports = socket.gethostname().partition(".")[0], _ports(8)
+    account = ACCOUNTING.format(port=ports[6], root=root) if accounting else NO_ACCOUNTING
+    (root / "slurm.conf").write_text(CONF.format(host=host, root=root, ports=ports, accounting=account))
     for name in ("state", "apart", *(f"spool.node{number}" for number in range(1, 6))):
         (root / name).mkdir()
     key = root / "munge.key"
@@ -182,6 +205,8 @@ def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
             f"--pid-file={root}/munged.pid", f"--log-file={root}/munged.log", f"--seed-file={root}/munged.seed",
         )  # fmt: skip
         wait_for((root / "munge.socket").exists, 20)
+        if accounting:
+            _start_accounting(cluster, ports[6], ports[7])
         cluster.start_controller()
         conf = str(root / "slurm.conf")
         for number in (1, 2, 3):
@@ -198,6 +223,44 @@ def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
                 wait_for(lambda: not cluster.ask("squeue", "-h").stdout.strip(), 30)
         for name in [*reversed(cluster.daemons)]:
             cluster.stop(name)
+
+
+def _start_accounting(cluster: Cluster, port: int, database: int) -> None:
+    """A database of its own, and Slurm's daemon in front of it."""
+    root, data = cluster.root, cluster.root / "data"
+    data.mkdir()
+    install = ["mariadb-install-db", "--no-defaults", f"--datadir={data}", "--auth-root-authentication-method=normal"]
+    subprocess.run([*install, "--skip-test-db", "--user=root"], check=True, capture_output=True, timeout=120)
+    cluster.start(
+        "mariadbd", "mariadbd", "--no-defaults", "--user=root", f"--datadir={data}", f"--socket={root}/db.socket",
+        f"--port={database}", "--bind-address=127.0.0.1", "--innodb-flush-log-at-trx-commit=0",
+    )  # fmt: skip
+    grant = "".join(
+        f"create user slurm@'{host}' identified by 'slurm'; grant all on *.* to slurm@'{host}';"
+        for host in ("localhost", "127.0.0.1")
+    )
+    ask = ["mariadb", "--no-defaults", f"--socket={root}/db.socket", "--user=root", "--execute"]
+    wait_for(lambda: cluster.ask(*ask, "select 1").returncode == 0, 60)
+    cluster.told(*ask, grant)
+    conf = root / "slurmdbd.conf"
+    conf.write_text(DBD.format(root=root, port=port, database=database))
+    conf.chmod(0o600)
+    cluster.start("slurmdbd", "slurmdbd", "-D")
+    wait_for(lambda: cluster.ask("sacctmgr", "--immediate", "add", "cluster", "nightwatt").returncode == 0, 60)
+
+
+@pytest.fixture(scope="session")
+def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """The cluster, without accounting."""
+    with running(tmp_path_factory.mktemp("slurm")) as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def accounted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """A cluster that keeps an account of its tasks."""
+    with running(tmp_path_factory.mktemp("accounted"), accounting=True) as made:
+        yield made
 
 
 @pytest.fixture

@@ -151,3 +151,15 @@ def test_a_cancelled_array_ends_in_order_and_resume_submits_exactly_what_is_miss
     assert {143} == {item["exit_code"] for item in ended}
     cluster.nightwatt("resume", str(folder.root), "--wait", "--no-report")
     assert 6 == len(valid_slots(folder))
+
+
+@pytest.mark.slow
+def test_slurm_s_own_states_stand_beside_ours_where_the_site_keeps_an_account(accounted, protocol, tmp_path):
+    begin = ["run", str(protocol), "--engine", "slurm", "--wait", "--no-report", "--out", str(tmp_path)]
+    folder = night_of(accounted.nightwatt(*begin).stdout)
+    states = read_json(folder.cluster / "states.json")
+    tasks = {item["block"]: (item["state"], item["exit_code"], item["consumed_J"]) for item in states["tasks"]}
+    assert dict.fromkeys((1, 2, 3), ("COMPLETED", "0:0", None)) == tasks
+    assert "AcctGatherEnergyType" in states["energy"]
+    accounted.nightwatt("report", str(folder.root))
+    assert "The tasks, by Slurm" in (folder.report / "index.html").read_text()
