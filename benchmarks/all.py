@@ -7,7 +7,16 @@ import subprocess
 import sys
 from pathlib import Path
 
-BENCHMARKS = ("startup", "plan_cost", "sampler_cost", "orchestrator_cost", "gap", "many_runs", "time_to_notice", "scale")
+BENCHMARKS = (
+    "startup",
+    "plan_cost",
+    "sampler_cost",
+    "orchestrator_cost",
+    "gap",
+    "many_runs",
+    "time_to_notice",
+    "scale",
+)
 
 
 def main() -> None:
