@@ -26,6 +26,7 @@ COMMANDS = {
     "status": "Say how a night stands, from another terminal.",
     "report": "Compare the configurations of a night, or of several: headline, tables, figures, one page.",
     "power": "Say how many runs a wanted difference needs, by the scatter of a night that is there.",
+    "estimate": "Foretell a run's energy early or beforehand, and say how true such guesses were.",
     "import": "Make a night of what others measured by hand: EnergiBridge, CodeCarbon, a table.",
     "new": "Write a commented workload or protocol that runs as it stands.",
     "block": "Execute one block of a night on this node: what a cluster's task calls.",
