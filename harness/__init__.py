@@ -30,6 +30,9 @@ night          one execution of a protocol, and the folder that holds it
 session        what one nightwatt process executes of a night, from its start or resume to its end
 shift          the hours in which a session is at work (starts_at, ends_at, stop_after_s)
 cohort         the runs between two accepted changes of machine, software, workload or protocol; 1: none yet
+engine         where the blocks of a night are executed: this machine, or the tasks of a cluster
+node           one machine of a cluster; a **task** is what Slurm executes on it, here one block
+claim          who executes a block of a night on a shared file system, or measures on a machine
 leftover       a process of a nightwatt that is no more
 rehearsal      a night of simulated sensors and fake workloads, its times shrunk by one factor
 fault          what goes wrong in a run; a rehearsal can let each happen on purpose (`rehearse --fault`)

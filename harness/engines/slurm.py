@@ -248,7 +248,7 @@ def _limit_s(text: str) -> float | None:
 
 def _words(printed: Printed) -> str:
     lines = [
-        re.sub(r"^\w+: (error: )?", "", line) for line in (printed.err or printed.out).splitlines() if line.strip()
+        re.sub(r"^\w+(:? error)?: ", "", line) for line in (printed.err or printed.out).splitlines() if line.strip()
     ]
     return "; ".join(lines[-2:]) or f"exit code {printed.code}"
 
