@@ -43,24 +43,44 @@ def compare(
 ) -> list[Comparison]:
     """Every comparison of a declared family, corrected over it, decided with and without the outliers.
 
+    Where the method has cells, each of them is a family of its own.
+
     ``eligible``, and among them ``headline``, are runs with configuration, block, order, value and optionally
     duration_s and mean_power_W; ``attempted`` (all runs that were begun) tells how many pairs were lost.
     """
-    pairs = list(family)
-    kept, whole = (
-        [Sides(of.get(name, NOBODY), of.get(baseline, NOBODY)) for name, baseline in pairs]
-        for of in (split(headline), split(eligible))
-    )
-    tests = _primaries(kept, method)
-    tests_all = tests if len(headline) == len(eligible) else _primaries(whole, method)
+    of, of_all = split(headline), split(eligible)
     begun: dict[str, set[int]] = {}
     if method.blocked and attempted is not None:
         begun = {str(name): set(rows.block) for name, rows in attempted.groupby("configuration", sort=False)}
-    together = _together(split(headline), pairs, method)
+    found: list[Comparison] = []
+    for pairs in method.families(family):
+        whole = of if len(headline) == len(eligible) else of_all
+        found += _family(pairs, of, whole, method, begun=begun, response=response, unit=unit)
+    return found
+
+
+def _family(
+    pairs: Sequence[tuple[str, str]],
+    of: Mapping[str, Side],
+    of_all: Mapping[str, Side],
+    method: Method,
+    *,
+    begun: Mapping[str, set[int]],
+    response: str,
+    unit: str,
+) -> list[Comparison]:
+    """The comparisons of one family, corrected over it."""
+    kept, whole = (
+        [Sides(sides.get(name, NOBODY), sides.get(baseline, NOBODY)) for name, baseline in pairs]
+        for sides in (of, of_all)
+    )
+    tests = _primaries(kept, method)
+    tests_all = tests if of is of_all else _primaries(whole, method)
+    together = _together(of, pairs, method)
     found: list[Comparison] = []
     for place, names in enumerate(pairs):
         primaries = tests[place], tests_all[place]
-        comparison = _comparison(names, kept[place], primaries, method, response=response, unit=unit)
+        comparison = _comparison(names, kept[place], whole[place], primaries, method, response=response, unit=unit)
         comparison = replace(comparison, tests=(*comparison.tests, *together.get(names, ())))
         blocks = begun.get(names[0], set()) | begun.get(names[1], set())
         lost = len(blocks) - comparison.pairs if blocks else 0
@@ -71,6 +91,7 @@ def compare(
 def _comparison(
     names: tuple[str, str],
     kept: Sides,
+    whole: Sides,
     primaries: tuple[Test, Test],
     method: Method,
     *,
@@ -103,21 +124,34 @@ def _comparison(
         point_biserial=point_biserial(left, right),
         pairs=paired[0].size if paired is not None else 0,
         pairs_lost=0,
-        decision=decide(primary, method.alpha),
-        decision_all=decide(primary_all, method.alpha),
+        decision=decide(primary, method.alpha, _rank_sign(kept, method)),
+        decision_all=decide(primary_all, method.alpha, _rank_sign(whole, method)),
+        cell=method.cells.get(names[0], ""),
         power_ratio=_part(kept, "mean_power_W", method),
         duration_ratio=_part(kept, "duration_s", method),
     )
 
 
-def decide(test: Test, alpha: float) -> str:
-    """What the primary test says, by its p after the family's correction and the sign of its statistic."""
+def decide(test: Test, alpha: float, sign: float | None = None) -> str:
+    """What the primary test says, by its p after the family's correction and the sign of its statistic.
+
+    ``sign`` stands for it where the statistic (a sum of ranks) has none.
+    """
     p = test.p if test.p_adjusted is None else test.p_adjusted
     if p is None or test.statistic is None:
         return CANNOT_BE_TOLD
     if p >= alpha:
         return NOT_APART
-    return LOWER if test.statistic < 0 else HIGHER
+    return LOWER if (test.statistic if sign is None else sign) < 0 else HIGHER
+
+
+def _rank_sign(pair: Sides, method: Method) -> float | None:
+    """Which side the rank test finds lower; None where a t test decides."""
+    if method.test != "rank":
+        return None
+    if method.recipe == "blocks" and method.blocked:
+        return ranks.signed_sum(*pair.pairs)
+    return ranks.excess(*pair.values)
 
 
 def _primaries(pairs: Sequence[Sides], method: Method) -> list[Test]:
@@ -127,7 +161,18 @@ def _primaries(pairs: Sequence[Sides], method: Method) -> list[Test]:
 
 
 def _primary(pair: Sides, method: Method) -> Test:
-    """The test that decides; its estimate is the ratio wherever the values have one.
+    """The test that decides, with the ratio as its estimate: the t test of the recipe, or the rank test instead."""
+    of_recipe = _of_recipe(pair, method)
+    if method.test == "t":
+        return of_recipe
+    paired = method.recipe == "blocks" and method.blocked
+    test = ranks.wilcoxon(*pair.pairs) if paired else ranks.mann_whitney(*pair.values)
+    note = NO_COHORTS if pair.is_split and not paired else ""
+    return replace(noted(test, note) if note else test, estimate=of_recipe.estimate)
+
+
+def _of_recipe(pair: Sides, method: Method) -> Test:
+    """The recipe's t test; its estimate is the ratio wherever the values have one.
 
     Of several cohorts the cohort is a factor, if the blocks do not hold them apart already; never is it passed over.
     """

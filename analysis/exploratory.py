@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from analysis.comparisons import Method, compare, contrasts
+from analysis.comparisons import Method, compare
+from analysis.family import against_one
 from analysis.findings import Comparison
 from analysis.load import Night
 from analysis.response import DURATION, ENERGY, NET, POWER, Response
@@ -25,8 +26,7 @@ def exploratory(
     method: Method,
 ) -> list[Comparison]:
     """The other responses of the same runs, each configuration against the baseline."""
-    baseline = analysis.baseline if analysis.baseline in night.configurations else night.configurations[0]
-    family = contrasts(night.configurations, baseline)
+    family = against_one(night, analysis)
     comparisons: list[Comparison] = []
     for name in (ENERGY, NET, DURATION, POWER, analysis.accuracy):
         response = found.get(name)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from analysis.comparisons import Method
 from analysis.energy import Measured, of_choice
 from analysis.load import Night
+from analysis.node_strata import strata
 from analysis.response import DURATION, ENERGY, NET, POWER, Response
 from analysis.statistics.families import SHORT
 from harness.domains import Choice
@@ -24,7 +25,7 @@ PACKAGES = ("nightwatt", "numpy", "pandas", "pyarrow", "scipy", "statsmodels")
 
 def read_by(measured: Measured, choice: Choice, response: Response) -> list[str]:
     """Where the energy of the compared domains was read."""
-    if response.name not in (ENERGY, NET, POWER):
+    if not response.domains and response.name not in (ENERGY, NET, POWER):
         return ["the marks' clock"] if response.name == DURATION else ["the workload"]
     return list(dict.fromkeys(str(source) for source in of_choice(measured.frame, choice).source))
 
@@ -38,6 +39,9 @@ def design(
         "classic": "pooled t",
         "blocks": "paired t on logs within blocks" if night.blocked else unpaired,
     }[method.recipe]
+    if method.test == "rank":
+        paired = method.recipe == "blocks" and night.blocked
+        primary = "Wilcoxon signed-rank within blocks" if paired else "Mann-Whitney U"
     imported = {key: night.imported.get(key) for key in ("format", "order")} if night.imported else {}
     return {
         "order": night.plan["order"],
@@ -50,11 +54,14 @@ def design(
         **({"cohorts": method.cohorts} if method.cohorts > 1 else {}),
         **({"imported": imported} if imported else {}),
         **({"nights": [dict(member) for member in night.joined]} if night.joined else {}),
+        **({"nodes": sorted(set(of_node.values()))} if (of_node := strata(night)) else {}),
         "metric": analysis.metric,
         "window": night.protocol.workload.window or "",
         "baseline": analysis.baseline or "",
+        **({"within": list(analysis.within), "cells": len(method.families(family))} if analysis.within else {}),
         "family": [list(names) for names in family],
-        "correction": SHORT[method.correction] if len(family) > 1 else "none",
+        "largest_family": method.size(family),
+        "correction": SHORT[method.correction] if method.size(family) > 1 else "none",
         "primary": primary,
         "recipe": method.recipe,
         "alpha": method.alpha,

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from analysis.cell_findings import OverCells
 from analysis.estimates import Estimate as Estimate
 from analysis.estimates import Test as Test
 from analysis.grid_findings import Grid, Tradeoff
@@ -73,6 +74,8 @@ class Comparison:
     a12: Estimate | None = None
     """Vargha and Delaney's: the chance that a run of the configuration is above one of the baseline."""
     point_biserial: Estimate | None = None
+    cell: str = ""
+    """Within which it was made and corrected: the levels that both sides share; empty where all are one family."""
 
 
 @dataclass(frozen=True)
@@ -285,6 +288,8 @@ class Findings:
     """None: no metric stands beside what is compared."""
     temporal: Temporal | None = None
     """The time inside the runs: epochs, the course of power, dips, loads."""
+    over_cells: tuple[OverCells, ...] = ()
+    """Of a night that is compared within cells: each pair over them, exploratory."""
     nights: tuple[NightRatio, ...] = ()
     """Of nights that were joined; the nights' interaction with each comparison stands in ``omnibus``."""
     nodes: tuple[NodeRatio, ...] = ()

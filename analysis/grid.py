@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from analysis.cells import cells_of, levels_of, text
 from analysis.comparisons import Method, compare
 from analysis.estimates import Estimate
+from analysis.family import anchor
 from analysis.findings import Comparison
 from analysis.grid_findings import FactorContrast, FactorEffect, Grid
 from analysis.load import Night
@@ -47,8 +48,7 @@ def grid(night: Night, runs: pd.DataFrame, compared: Sequence[Comparison], metho
     if not factors:
         return None
     levels = levels_of(night, factors)
-    baseline = night.protocol.analysis.baseline
-    baseline = baseline if baseline in night.configurations else night.configurations[0]
+    baseline = anchor(night, night.protocol.analysis)
     of_baseline = tuple(text(night.levels[baseline][factor]) for factor in factors)
     kept = runs[runs.state == "headline"]
     ratios = _ratios(night, runs, compared, baseline, method)

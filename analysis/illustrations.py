@@ -16,8 +16,9 @@ from analysis.figures.accuracy import draw_accuracy
 from analysis.figures.agreement import draw_agreement
 from analysis.figures.distribution import draw_distribution
 from analysis.figures.drift import draw_drift
+from analysis.figures.over_cells import draw_over_cells
 from analysis.figures.pairs import draw_pairs
-from analysis.figures.ratios import draw_decomposition, draw_ratios
+from analysis.figures.ratios import MOST, draw_decomposition, draw_ratios
 from analysis.findings import Comparison
 from analysis.illustration import Illustration as Illustration
 from analysis.illustration import unstamped
@@ -30,6 +31,7 @@ from analysis.study import Study
 
 STEMS = (
     "ratios",
+    "over-cells",
     "distribution",
     "accuracy",
     "pairs",
@@ -50,6 +52,7 @@ def illustrations(night: Night, study: Study, rows: pd.DataFrame) -> list[Illust
     shown = drawn(rows)
     found = (
         _ratios(study),
+        _over_cells(night, study),
         _distribution(study, shown, of_response),
         _accuracy(night, study, shown, of_response),
         *by_factor.by_factor(study),
@@ -82,7 +85,7 @@ def _distribution(study: Study, shown: pd.DataFrame, given: dict[str, Any]) -> I
 
 def _ratios(study: Study) -> Illustration | None:
     told = [item for item in study.findings.comparisons if item.ratio.value is not None]
-    if not told:
+    if not told or (study.findings.over_cells and len(told) > MOST):
         return None
     read = "; ".join(f"{item.configuration} / {item.baseline}: {estimate(item.ratio)}" for item in told[:_NAMED])
     return Illustration(
@@ -97,6 +100,24 @@ def _ratios(study: Study) -> Illustration | None:
             stamp=study.findings.first_line,
             why=by_factor.why_not(study),
         ),
+    )
+
+
+def _over_cells(night: Night, study: Study) -> Illustration | None:
+    pairs = [item for item in study.findings.over_cells if not item.stratum and item.ratio.value is not None]
+    if not pairs:
+        return None
+    rest = study.analysis.rest
+    of: dict[tuple[str, str], list[Comparison]] = {}
+    for item in study.findings.comparisons:
+        of.setdefault((rest(night.levels[item.configuration]), rest(night.levels[item.baseline])), []).append(item)
+    read = "; ".join(f"{item.configuration} / {item.baseline}: {estimate(item.ratio)}" for item in pairs[:_NAMED])
+    return Illustration(
+        "over-cells",
+        "The same pair in every cell",
+        f"{capital(study.response.label)}, compared within {' and '.join(study.analysis.within)}: each dot a cell.",
+        f"Geometric means over the cells: {read}",
+        functools.partial(draw_over_cells, pairs, of, quantity=study.response.label, stamp=study.findings.first_line),
     )
 
 

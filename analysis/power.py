@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from analysis.comparisons import NOBODY, Method, Side, Sides, contrasts, split
+from analysis.family import method_of
 from analysis.response import ENERGY
 from analysis.statistics.pilot import (
     ASSURANCE,
@@ -135,9 +136,9 @@ def plan_from(
     study = examine(night, plan)
     design = study.findings.design
     chosen = design["alpha"] if alpha is None else alpha
-    method = Method(design["recipe"], night.blocked, chosen, ordered=night.ordered)
+    method = replace(method_of(night, plan or night.protocol.analysis), alpha=chosen, cohorts=1)
     family = [(names[0], names[1]) for names in design["family"]] or contrasts(night.configurations, None)
-    alpha_each = method.alpha / max(len(family), 1)
+    alpha_each = method.alpha / max(method.size(family), 1)
     asked = tuple(sorted(set(effects)))
     sides = split(study.runs[study.runs.state == "headline"])
     is_paired = method.blocked and method.recipe == "blocks"

@@ -17,6 +17,7 @@ from analysis.comparisons import CANNOT_BE_TOLD, HIGHER, LOWER, NO_COHORTS, NOT_
 from analysis.findings import Estimate
 from analysis.load import Night
 from analysis.ratio_findings import RatioContrast, RatioMetric, RatioSide
+from analysis.ratio_responses import NO_FRACTION, OF_POINTS, SCALED, unit_of
 from analysis.response import ENERGY, Response, find
 from analysis.statistics.bootstrap import Indices as Rows
 from analysis.statistics.bootstrap import bca
@@ -26,19 +27,8 @@ from analysis.statistics.scatter import NO_SCATTER
 if TYPE_CHECKING:
     from harness.protocol_analysis import Analysis, Ratio
 
-JOULES_PER_KWH, JOULES_PER_WH, POINTS = 3.6e6, 3600.0, 100.0
 PRODUCT, MEAN, QUOTIENT = "mean_of_products", "mean_of_ratios", "ratio_of_means"
-_SCALED: Mapping[str, tuple[float, float, str]] = {
-    "energy_per_accuracy_point": (1.0, POINTS, "J/%"),
-    "accuracy_per_kWh": (1.0, 1 / JOULES_PER_KWH, "1/kWh"),
-    "percent_per_Wh": (POINTS, 1 / JOULES_PER_WH, "%/Wh"),
-    "J_per_image": (1.0, 1.0, "J/image"),
-    "J_per_inference": (1.0, 1.0, "J/inference"),
-    "energy_delay_product": (1.0, 1.0, "J s"),
-}
-"""Factors on what stands above and below, and the unit."""
 _PARTS = ("above", "below")
-NO_FRACTION = "accuracy beyond 1 is no fraction, so that its points are not known"
 
 
 def ratios(
@@ -70,8 +60,8 @@ def _ratio(
 ) -> RatioMetric:
     names = item.parts(accuracy)
     sides = tuple(find(found, night.runs, name) for name in names)
-    factors = _SCALED[item.ready][:2] if item.ready else (1.0, 1.0)
-    unit = _SCALED[item.ready][2] if item.ready else item.unit or _unit(*sides)
+    factors = SCALED[item.ready][:2] if item.ready else (1.0, 1.0)
+    unit = unit_of(item, *sides)
     aggregation = PRODUCT if item.aggregation is None else item.aggregation
     table = kept.assign(
         above=kept.run.map(sides[0].values).astype(float) * factors[0],
@@ -93,15 +83,11 @@ def _ratio(
     return RatioMetric(item.called, *names, unit, aggregation, figures, contrasts, note)
 
 
-def _unit(above: Response, below: Response) -> str:
-    return f"{above.unit or above.name}/{below.unit or below.name}"
-
-
 def _no_fraction(
     item: Ratio, sides: Sequence[Response], names: Sequence[str], accuracy: str, kept: pd.DataFrame
 ) -> str:
     """Whether points of accuracy are asked for and it is no fraction: then nothing is computed, and said so."""
-    if item.ready not in ("energy_per_accuracy_point", "accuracy_per_kWh", "percent_per_Wh"):
+    if item.ready not in OF_POINTS:
         return ""
     values = kept.run.map(next(side for side, name in zip(sides, names, strict=True) if name == accuracy).values)
     return f"{NO_FRACTION}; write the ratio out with of, per and unit" if float(values.max()) > 1 else ""
@@ -137,7 +123,9 @@ def _quotient(
             return np.asarray(above[drawn].mean(axis) / below[drawn].mean(axis), dtype=np.float64)
 
         figures.append(RatioSide(name, bca(figure, len(mine), unit, method.level)))
-    return tuple(figures), tuple(_contrast(table, names, method, len(family)) for names in family)
+    return tuple(figures), tuple(
+        _contrast(table, names, method, len(together)) for together in method.families(family) for names in together
+    )
 
 
 def _contrast(table: pd.DataFrame, names: tuple[str, str], method: Method, comparisons: int) -> RatioContrast:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -29,6 +29,21 @@ class Method:
     """Whether the order of the runs is known."""
     correction: Correction = "holm"
     """Over the family of comparisons."""
+    test: Literal["t", "rank"] = "t"
+    """What decides: the recipe's t test, or the rank test in its place."""
+    cells: Mapping[str, str] = field(default_factory=dict)
+    """Configuration -> the cell within which it is compared; each cell is a family of its own. Empty: all are one."""
+
+    def families(self, pairs: Iterable[tuple[str, str]]) -> list[list[tuple[str, str]]]:
+        """The pairs, cell by cell, in their order."""
+        found: dict[str, list[tuple[str, str]]] = {}
+        for pair in pairs:
+            found.setdefault(self.cells.get(pair[0], ""), []).append(pair)
+        return list(found.values())
+
+    def size(self, pairs: Iterable[tuple[str, str]]) -> int:
+        """How many comparisons the largest family has."""
+        return max((len(family) for family in self.families(pairs)), default=0)
 
     @property
     def level(self) -> float:

@@ -24,7 +24,7 @@ from analysis.carbon import carbon
 from analysis.carbon import words as carbon_words
 from analysis.cautions import Evidence, cautions
 from analysis.citations import with_references
-from analysis.comparisons import Method, compare, contrasts
+from analysis.comparisons import compare
 from analysis.curve import band, window_bins
 from analysis.drift import drift
 from analysis.energy import choice_of, measure, of_choice, window_rows
@@ -34,6 +34,7 @@ from analysis.exploratory import exploratory
 from analysis.facts import design as design_facts
 from analysis.facts import read_by as sources_read
 from analysis.facts import reproduce
+from analysis.family import declared, method_of
 from analysis.findings import Findings, Test
 from analysis.grid import grid
 from analysis.groups import groups
@@ -41,7 +42,9 @@ from analysis.load import Night
 from analysis.nights import nights_of
 from analysis.nodes import nodes_of
 from analysis.omnibus import omnibus
+from analysis.over_cells import over_cells
 from analysis.quality import assess
+from analysis.ratio_responses import with_ratios
 from analysis.ratios import ratios
 from analysis.response import DURATION, ENERGY, NET, POWER, Response, find, responses
 from analysis.sources import absolute_class, recorded, sources
@@ -74,6 +77,8 @@ class Study:
     """One row a (run, epoch) of the headline's runs; see ``epochs.epoch_rows``."""
     response: Response
     choice: Choice
+    analysis: Analysis
+    """The plan by which it was examined."""
 
     @functools.cached_property
     def curve(self) -> pd.DataFrame:
@@ -96,15 +101,13 @@ def examine(night: Night, plan: Analysis | None = None) -> Study:
     traces = Traces(bins, measured.reduced if night.imported.get("sampled", True) else {})
     frame = measured.frame
     choice = choice_of(frame, analysis.energy, analysis.prefer)
-    found = responses(night, measured, choice)
+    found = with_ratios(responses(night, measured, choice), night.runs, analysis)
     asked = find(found, night.runs, analysis.metric)
-    timed = asked.name in (ENERGY, NET, POWER) and found[DURATION].is_there
+    timed = (asked.name in (ENERGY, NET, POWER) or bool(asked.domains)) and found[DURATION].is_there
     response = found[DURATION] if timed and not asked.is_there else asked
     configurations = night.configurations
-    baseline = analysis.baseline if analysis.baseline in configurations else None
-    family = contrasts(configurations, baseline, family=analysis.family)
-    cohorts = len({record.cohort for record in night.records.values()})
-    method = Method(analysis.recipe, night.blocked, analysis.alpha, max(cohorts, 1), night.ordered, analysis.correction)
+    family, _ = declared(night, analysis)
+    method = method_of(night, analysis)
     scored = find(found, night.runs, analysis.outliers.metric) if analysis.outliers.metric else None
     assessment = assess(night, response, analysis.outliers, family, scored=scored)
     runs = _with_parts(assessment.runs, found, response)
@@ -119,6 +122,7 @@ def examine(night: Night, plan: Analysis | None = None) -> Study:
     told = sources(windows, choice)
     valid = runs[(runs.validity == "valid") & (runs.status == "completed")]
     agreed = agreements(windows, choice, found[ENERGY].values, valid, method.level)
+    by_cell = over_cells(night, analysis, kept, compared)
     by_night = nights_of(night, kept, compared, method)
     by_node = nodes_of(night, kept, compared, method)
     epochs = epoch_rows(night, kept, frame, choice, analysis.accuracy)
@@ -157,7 +161,10 @@ def examine(night: Night, plan: Analysis | None = None) -> Study:
             instead="" if response is asked else f"{asked.name} was asked for and no run has it: {response.phrase}",
         ),
         headline=by_node.refusal
-        or headline(compared, described, response, read_by, absolute_class(told), correction=method.correction),
+        or headline(
+            compared, described, response, read_by, absolute_class(told), correction=method.correction, cells=by_cell
+        ),
+        over_cells=by_cell,
         headline_all="" if by_node.refusal else headline_all(compared, assessment.rule, response),
         response=response.label,
         unit=response.unit,
@@ -197,7 +204,7 @@ def examine(night: Night, plan: Analysis | None = None) -> Study:
         design=design,
         reproduce=reproduce(night),
     )
-    return Study(with_references(findings), runs, frame, agreed.points, traces, epochs, response, choice)
+    return Study(with_references(findings), runs, frame, agreed.points, traces, epochs, response, choice, analysis)
 
 
 def _with_parts(runs: pd.DataFrame, found: dict[str, Response], response: Response) -> pd.DataFrame:

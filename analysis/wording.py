@@ -13,6 +13,7 @@ from analysis.response import Response
 from analysis.statistics.families import NAMES, SHORT, Correction
 
 if TYPE_CHECKING:
+    from analysis.cell_findings import OverCells
     from harness.protocol_model import Analysis
 
 REHEARSAL = "REHEARSAL: simulated sensors and fake workloads{but}; no number here is about a real machine."
@@ -46,8 +47,11 @@ def headline(
     sensor_class: str = "",
     *,
     correction: Correction = "holm",
+    cells: Sequence[OverCells] = (),
 ) -> str:
     """One sentence: the ratio and its interval first, then n, then what was measured by what.
+
+    Of comparisons within ``cells``: how many are told apart, then each pair over them.
 
     ``sensor_class``, of what is compared, stands beside absolute figures only.
     """
@@ -63,12 +67,37 @@ def headline(
     apart = [item for item in comparisons if item.decision in (LOWER, HIGHER)]
     if not told:
         return f"No ratio can be told for any of {len(comparisons)} comparisons of {response.phrase}; {by}."
+    if cells:
+        return f"{_over_cells(comparisons, cells, response, correction)}; {by}."
     lowest = min(told, key=lambda item: item.ratio.value if item.ratio.value is not None else 0.0)
     first = _compared(lowest, lowest.ratio, lowest.decision, response)
     return (
         f"{first}: the lowest ratio of {len(comparisons)} comparisons, of which {len(apart)} "
         f"{'is' if len(apart) == 1 else 'are'} told apart after {SHORT[correction]} correction; {by}."
     )
+
+
+def _over_cells(
+    comparisons: Sequence[Comparison], cells: Sequence[OverCells], response: Response, correction: Correction
+) -> str:
+    apart = sum(item.decision in (LOWER, HIGHER) for item in comparisons)
+    many = len({item.cell for item in comparisons})
+    pairs = [item for item in cells if not item.stratum and item.ratio.value is not None]
+    figures = "; ".join(
+        f"{item.configuration} / {item.baseline} {significant(item.ratio.value or 0.0, 3)} × "
+        f"({significant(item.lowest or 0.0, 3)} to {significant(item.highest or 0.0, 3)})"
+        for item in pairs[:_PAIRS]
+    )
+    more = f"; {len(pairs) - _PAIRS} more pairs stand in the table" if len(pairs) > _PAIRS else ""
+    return (
+        f"{apart} of {len(comparisons)} comparisons of {response.phrase} within {many} cells are told apart after "
+        f"{SHORT[correction]} correction within each cell; geometric mean over the cells (and range; exploratory): "
+        f"{figures}{more}"
+    )
+
+
+_PAIRS = 6
+"""So many pairs at most stand in the headline."""
 
 
 def _nothing(groups: Sequence[Group], response: Response) -> str:
@@ -199,10 +228,23 @@ def methods(
             f"The blocks are nested in {len(nights)} nights of one protocol; no pair spans two nights, so that what a "
             "night shares cancels, and whether the ratios differ between the nights was tested by analysis of variance."
         )
+    if isinstance(nodes := design.get("nodes"), Sequence) and len(nodes) > 1:
+        parts.append(
+            f"Each block was executed on one node of a cluster ({len(nodes)} nodes or levels of nodes in all); no pair "
+            "spans two, and whether the ratios differ between them was tested by analysis of variance."
+        )
     if method.cohorts > 1:
         how = "blocks do not span them" if method.recipe == "blocks" and method.blocked else "a factor of the model"
         parts.append(f"The runs are of {method.cohorts} cohorts, between which something changed: {how}.")
-    if len(groups) > 2:
+    if method.cells:
+        size = design.get("largest_family", 0)
+        parts.append(
+            f"Configurations were compared only where they agree in {' and '.join(analysis.within)}: "
+            f"{design.get('cells', 0)} cells, each a declared family of its own of at most {size} comparisons; "
+            f"p values were corrected within each cell by {NAMES[method.correction]}, not over the cells; intervals "
+            "were not."
+        )
+    elif len(groups) > 2:
         parts.append(
             f"p values were corrected over the declared family by {NAMES[method.correction]}; intervals were not."
         )
@@ -243,6 +285,8 @@ def _seeds(design: Mapping[str, object]) -> str:
 
 def _inference(method: Method) -> str:
     level = f"{100 * method.level:g}"
+    if method.test == "rank":
+        return _by_rank(method, level)
     if method.recipe == "classic":
         return (
             "Configurations were compared by Student's t test (Student, 1908) with pooled variance on the values as "
@@ -263,4 +307,18 @@ def _inference(method: Method) -> str:
         "Configurations were compared on the logarithms by Welch's t test (Welch, 1947) in a model with a linear term "
         "for the order of the runs (least squares, HC2 errors, Satterthwaite's degrees of freedom), without that term "
         f"where there were fewer than five runs; ratios of geometric means are given with {level} % intervals."
+    )
+
+
+def _by_rank(method: Method, level: str) -> str:
+    paired = method.recipe == "blocks" and method.blocked
+    test = (
+        "Wilcoxon's signed-rank test (Wilcoxon, 1945) on the pairs within blocks"
+        if paired
+        else "the Mann-Whitney U test (Mann and Whitney, 1947), which knows of no order of the runs and no cohort"
+    )
+    logs = "paired t intervals on the logarithms" if paired else "intervals of a t test on the logarithms"
+    return (
+        f"Configurations were compared by {test}, as the protocol declares; beside it stand ratios of geometric means "
+        f"with {level} % {logs}, which do not decide."
     )

@@ -88,12 +88,7 @@ def validity_of(status: Status, verdicts: Iterable[Verdict], discarded: bool) ->
 
 def named_metrics(analysis: Analysis) -> tuple[str, ...]:
     """The results of a workload that an analysis plan cannot do without."""
-    named = [analysis.metric]
-    named += [analysis.equivalence.metric] if analysis.equivalence else []
-    named += [analysis.tradeoff.metric] if analysis.tradeoff else []
-    named += [analysis.outliers.metric] if analysis.outliers.metric else []
-    named += [part for ratio in analysis.ratio for part in ratio.parts(analysis.accuracy)]
-    return tuple(dict.fromkeys(name for name in named if name not in RESPONSES))
+    return tuple(name for name in analysis.results if name not in RESPONSES)
 
 
 def _ended(record: RunRecord, evidence: Evidence) -> Iterator[Verdict]:

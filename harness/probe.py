@@ -131,7 +131,7 @@ def require(protocol: Protocol, found: Probe) -> None:
     told = [(item.domain, item.origin, str(item.quality)) for item in found.channels if item.tells_energy]
     choice = choose(told, analysis.energy, analysis.prefer)
     silent = [origin for origin in choice.unheeded if any(item.origin == origin for item in found.channels)]
-    no_energy = protocol.analysis.metric == "energy" and not domains
+    no_energy = protocol.analysis.needs_energy and not domains
     if not (wanting or choice.refusal or silent or no_energy):
         return
     reasons = [f"{word(item)}: {item.reason}" for item in wanting]
@@ -145,7 +145,7 @@ def require(protocol: Protocol, found: Probe) -> None:
     if silent:
         reasons.append(f"analysis.prefer names {', '.join(silent)}, which tells no energy here")
     if no_energy and not absent:
-        reasons.append("no sensor of this protocol tells any energy, and analysis.metric is energy")
+        reasons.append(f"no sensor of this protocol tells any energy, and analysis.metric is {analysis.metric}")
         reasons += [f"{word(item)}: {item.reason}" for item in found.missing if item not in wanting]
     remedies = [item.remedy for item in (found.missing if absent or no_energy else wanting) if item.remedy]
     if choice.refusal and not absent:

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from harness.configurations import Level, configuration_name
 from harness.protocol_section import CountryCode, LevelText, Section, as_array
 
 
@@ -81,6 +82,11 @@ class Ratio(Section):
         return (of or accuracy, per or accuracy) if self.ready else (of, per)
 
     @property
+    def key(self) -> str:
+        """What ``analysis.metric`` calls it."""
+        return self.ready or self.name
+
+    @property
     def called(self) -> str:
         """Its name in the report."""
         return self.ready.replace("_", " ") if self.ready else self.name
@@ -114,12 +120,48 @@ class Analysis(Section):
     """Over the family of comparisons."""
     family: Literal["baseline", "pairs"] | None = None
     """Against the baseline, or all pairs; left out: the former where a baseline is named."""
+    within: tuple[str, ...] = ()
+    """Factors: only configurations that agree in them are compared; each such cell is a family of its own."""
+    test: Literal["t", "rank"] = "t"
+    """What decides: the recipe's t test, or the rank test in its place."""
     ratio: Annotated[tuple[Ratio, ...], BeforeValidator(as_array)] = ()
     """Ratio metrics beside the headline."""
     tradeoff: TradeoffAim | None = None
     """The Pareto front of this metric against what is compared; left out: of accuracy, as exploratory."""
     carbon: Annotated[tuple[Carbon, ...], BeforeValidator(as_array)] = ()
     """Places beside one another; one table, or an array of tables. Without it no CO2 appears."""
+
+    @property
+    def primary_ratio(self) -> Ratio | None:
+        """The declared ratio that ``metric`` names; None where it names something else."""
+        return next((item for item in self.ratio if item.key == self.metric), None)
+
+    @property
+    def results(self) -> tuple[str, ...]:
+        """The responses that the plan names: for a ratio its two parts."""
+        named = [
+            *([] if self.primary_ratio else [self.metric]),
+            *([self.equivalence.metric] if self.equivalence else []),
+        ]
+        named += [self.tradeoff.metric] if self.tradeoff else []
+        named += [self.outliers.metric] if self.outliers.metric else []
+        named = [name for name in named if self.primary_ratio is None or name != self.metric]
+        named += [part for item in self.ratio for part in item.parts(self.accuracy)]
+        return tuple(dict.fromkeys(named))
+
+    @property
+    def needs_energy(self) -> bool:
+        """Whether nothing can be compared without energy."""
+        return "energy" in (self.primary_ratio.parts(self.accuracy) if self.primary_ratio else (self.metric,))
+
+    def cell(self, levels: Mapping[str, Level]) -> str:
+        """What a configuration's cell is called: its levels of ``within``; empty where all are one family."""
+        chosen = {factor: levels[factor] for factor in self.within if factor in levels}
+        return configuration_name(chosen) if chosen else ""
+
+    def rest(self, levels: Mapping[str, Level]) -> str:
+        """What a configuration is called within its cell: its levels of the other factors."""
+        return configuration_name({factor: level for factor, level in levels.items() if factor not in self.within})
 
     @model_validator(mode="after")
     def _classic_ddof(self) -> Analysis:

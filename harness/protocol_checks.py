@@ -20,12 +20,13 @@ from harness.configurations import Configuration, cross, level_text
 from harness.domain_checks import check_domains
 from harness.engine_checks import check_engine
 from harness.errors import Problem
+from harness.family_checks import check_family, check_within
 from harness.hours import REMEDY as TIME_REMEDY
 from harness.hours import TimeOfDay
 from harness.judging_checks import check_judging
 from harness.meter_checks import check_meters
 from harness.protocol_model import Protocol
-from harness.ratio_checks import check_family, check_ratios
+from harness.ratio_checks import check_metric, check_ratios
 from harness.record import MARKS_VARIABLE
 
 RESERVED = frozenset(
@@ -153,7 +154,7 @@ def _names(protocol: Protocol) -> Problems:
     for name in sorted(name for name, count in Counter(names).items() if count > 1):
         yield Problem("factors", f"two configurations are called {name!r}", remedy="rename a level")
     baseline = protocol.analysis.baseline
-    if baseline is not None and baseline not in names:
+    if baseline is not None and not protocol.analysis.within and baseline not in names:
         yield Problem("analysis.baseline", "no configuration has this name", repr(baseline), _near(baseline, names))
 
 
@@ -217,7 +218,7 @@ def _sensors(protocol: Protocol) -> Problems:
             yield Problem("sensors.required", f"{name!r} is no sensor of this protocol", remedy=_near(name, present))
     instruments = protocol.instruments.model_dump(exclude_none=True)
     told = bool(set(present) & set(ENERGY_SENSORS) or sensors.fallback or instruments)
-    if protocol.analysis.metric == "energy" and not told:
+    if protocol.analysis.needs_energy and not told:
         what = "nothing in this protocol measures energy"
         yield Problem(
             "sensors", what, remedy='add [sensors.nvml] or [sensors.rapl], or [sensors] fallback = "load_model"'
@@ -314,7 +315,9 @@ _CHECKS: tuple[tuple[frozenset[str], Callable[[Protocol], Problems]], ...] = (
     (frozenset({"analysis"}), check_carbon),
     (frozenset({"instruments"}), check_codecarbon),
     (frozenset({"analysis"}), check_ratios),
+    (frozenset({"analysis"}), check_metric),
     (frozenset({"analysis"}), check_family),
+    (frozenset({"factors", "exclude", "analysis", "crossing"}), check_within),
     (frozenset({"analysis", "sensors", "instruments"}), check_domains),
     (frozenset({"cooldown", "warmup"}), _waits),
     (frozenset({"sensors", "analysis", "cooldown"}), _sensors),

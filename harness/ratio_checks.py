@@ -1,4 +1,4 @@
-"""What a protocol says of its family of comparisons and of its ratio metrics, against itself. Pure."""
+"""What a protocol says of its ratio metrics, against itself. Pure."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from harness.errors import Problem
+from harness.protocol_analysis import PARTS
 from harness.protocol_model import Protocol, Ratio
 
 PRODUCT = "energy_delay_product"
@@ -25,11 +26,21 @@ def check_ratios(protocol: Protocol) -> Iterator[Problem]:
         yield Problem("analysis.ratio", f"two ratios are called {name!r}", remedy="tell the two apart by name = …")
 
 
-def check_family(protocol: Protocol) -> Iterator[Problem]:
-    """A family against a baseline that is not named."""
-    if protocol.analysis.family == "baseline" and protocol.analysis.baseline is None:
-        remedy = 'add analysis.baseline = "…", the configuration that all others are compared with'
-        yield Problem("analysis.family", "comparisons against a baseline, but none is named", repr("baseline"), remedy)
+def check_metric(protocol: Protocol) -> Iterator[Problem]:
+    """A ratio as what is compared: one number a run, and no name of something else."""
+    primary = protocol.analysis.primary_ratio
+    if primary is not None and primary.aggregation == "ratio_of_means":
+        remedy = (
+            'aggregation = "mean_of_ratios" gives each run one; or compare something else and keep the ratio beside'
+        )
+        what = "what is compared has one number a run, and a ratio of means has none"
+        yield Problem("analysis.metric", what, repr(protocol.analysis.metric), remedy)
+    elif primary is None and protocol.analysis.metric in PARTS:
+        name = protocol.analysis.metric
+        remedy = f'add [[analysis.ratio]] with ready = "{name}"' + (
+            "" if name == PRODUCT else ' and aggregation = "mean_of_ratios"'
+        )
+        yield Problem("analysis.metric", "this ratio is not declared", repr(name), remedy)
 
 
 def _parts(key: str, item: Ratio) -> Iterator[Problem]:

@@ -89,12 +89,7 @@ def _workload(protocol: Protocol, factor: float, window_s: float, faults: Sequen
     name = "work" if window is None else window.replace(",", ";")
     edge_s = window_s / 4
     phases = f"setup:{edge_s:.6g},{_literal(name)}:{window_s:.6g},evaluate:{edge_s:.6g}"
-    results = [protocol.analysis.accuracy, protocol.analysis.metric]
-    if protocol.analysis.equivalence:
-        results.append(protocol.analysis.equivalence.metric)
-    if protocol.analysis.tradeoff:
-        results.append(protocol.analysis.tradeoff.metric)
-    results += [part for ratio in protocol.analysis.ratio for part in ratio.parts(protocol.analysis.accuracy)]
+    results = [protocol.analysis.accuracy, *protocol.analysis.results]
     wanted = [item for item in dict.fromkeys(results) if not any(part in item for part in _NOT_A_RESULT)]
     metrics = [part for item in wanted for part in ("--metric", f"{_literal(item)}=0.8")]
     levels = [part for item in protocol.factors for part in ("--note", f"{_literal(item)}={{{item}}}")]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
@@ -54,6 +55,7 @@ def command(
             *_head(asked, plan, file, overrides),
             *_order(plan, whole),
             *_length(asked, ahead, run_s, now_s),
+            *_on_cluster(asked, plan, run_s),
             *_effects(design),
             *_cautions(design),
         ]
@@ -66,6 +68,7 @@ def _design(protocol: Protocol, plan: Plan) -> Design:
 
     analysis = protocol.analysis
     aim = analysis.equivalence
+    cells = Counter(analysis.cell(item.levels) for item in plan.configurations)
     return Design(
         configurations=len(plan.configurations),
         runs=protocol.design.blocks,
@@ -80,6 +83,10 @@ def _design(protocol: Protocol, plan: Plan) -> Design:
         margin_metric=aim.metric if aim is not None else "",
         one_seed=protocol.design.workload_seed == "fixed",
         classic=analysis.recipe == "classic",
+        rank=analysis.test == "rank",
+        cells=sum(count > 1 for count in cells.values()) if analysis.within else 1,
+        largest_cell=max(cells.values(), default=None) if analysis.within else None,
+        within=" and ".join(analysis.within),
     )
 
 
@@ -139,6 +146,23 @@ def _length(protocol: Protocol, ahead: Forecast, run_s: float | None, now_s: flo
     )
 
 
+def _on_cluster(protocol: Protocol, plan: Plan, run_s: float | None) -> Iterator[str]:
+    """What a task of a cluster takes, where one executes the night."""
+    from harness.engines.limits import need
+    from harness.view import duration
+
+    slurm = protocol.engine.slurm if protocol.engine else None
+    if slurm is None:
+        return
+    needed, blocks = need(protocol, plan, run_s or 0.0), protocol.design.blocks
+    at_once = f"at most {slurm.at_most} at once" if slurm.at_most else "as many at once as there are nodes"
+    yield (
+        f"On Slurm: {blocks} tasks, a block each with its own warm-up, {at_once}; a task takes"
+        f" {duration(needed.least_s)} to {duration(needed.most_s)}, its start included. The finish above is that of one"
+        " node."
+    )
+
+
 def _when(now_s: float, length_s: float) -> str:
     """The local clock; with its date where the weekday alone could be mistaken."""
     from harness.view import clock
@@ -154,6 +178,7 @@ def _effects(design: Design) -> Iterator[str]:
         return
     pairs = "pairs in blocks, CV within blocks" if design.paired else "independent runs, CV between runs"
     family = "" if design.comparisons == 1 else f", over {design.comparisons} comparisons (Holm's first step)"
+    family += f" in each of {design.cells} cells" if design.cells > 1 else ""
     yield ""
     yield f"Smallest difference found in 9 nights of 10, alpha {design.alpha:g}{family}; {pairs}:"
     yield "  CV of the runs       " + "".join(f"{_percent(effect['cv'], 1):>9}" for effect in effects)

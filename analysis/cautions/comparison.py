@@ -114,7 +114,7 @@ def numbers(seen: Evidence) -> Iterator[Caution]:
             f"{listed([group.configuration for group in few])}: intervals rest on a normality that so few cannot show.",
             "`nightwatt plan` says which difference so many runs can show.",
         )
-    family = max(1, len(seen.comparisons))
+    family = max(1, seen.method.size((item.configuration, item.baseline) for item in seen.comparisons))
     tests = [test for item in seen.comparisons for test in item.tests if test.smallest_p is not None]
     unable = {
         test.name for test in tests if test.smallest_p is not None and test.smallest_p * family >= seen.method.alpha

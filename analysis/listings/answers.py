@@ -104,6 +104,7 @@ def comparisons(findings: Findings) -> Table:
         primary = next((test for test in item.tests if test.primary), None)
         rows.append(
             {
+                "cell": item.cell,
                 "configuration": item.configuration,
                 "baseline": item.baseline,
                 "response": item.response,
@@ -119,7 +120,9 @@ def comparisons(findings: Findings) -> Table:
             }
         )
     why = why_not(item.ratio for item in findings.comparisons)
+    is_within = any(item.cell for item in findings.comparisons)
     columns = [
+        *([Column("cell", "cell")] if is_within else []),
         Column("configuration", "configuration"),
         Column("baseline", "baseline"),
         Column("ratio [interval]", "ratio", "interval", missing=why),
@@ -135,6 +138,9 @@ def comparisons(findings: Findings) -> Table:
     level = level_of(item.ratio for item in findings.comparisons)
     notes = [
         f"Ratio: configuration / baseline, of geometric means; {level} % intervals." if level else "",
+        "Compared within cells of equal levels only; p is adjusted over the comparisons of one cell."
+        if is_within
+        else "",
         "Sensor classes are not in it: all runs of a night are read by the same sources, whose class takes itself off."
         if findings.domains
         else "",

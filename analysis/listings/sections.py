@@ -11,6 +11,7 @@ from analysis.listings import grid as of_grid
 from analysis.listings import meters as of_meters
 from analysis.listings import night as of_night
 from analysis.listings import nodes as of_nodes
+from analysis.listings import over_cells as of_cells
 from analysis.listings import ratios as of_ratios
 from analysis.listings import within as of_time
 from analysis.load import Night
@@ -19,7 +20,7 @@ from analysis.tables import Table
 
 NAMES = (
     *("summary", "comparisons", "effects", "equivalence", "metrics", "exploratory", "drift", "verdicts", "sampler"),
-    "nights",
+    *("over-cells", "nights"),
     *("ratios", "ratio-comparisons"),
     *("nodes", "machines", "tasks"),
     "meters",
@@ -62,6 +63,7 @@ def sections(night: Night, study: Study, rows: pd.DataFrame) -> Sections:
     several = len({(item.domain, item.origin, item.quality) for item in found.recorded}) > 1
     optional = (
         (answers.comparisons, bool(found.comparisons)),
+        (of_cells.over_cells, bool(found.over_cells)),
         (answers.nights, bool(found.nights)),
         (of_nodes.nodes, bool(found.nodes)),
         (answers.effects, bool(found.comparisons)),

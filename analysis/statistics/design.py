@@ -36,6 +36,14 @@ class Design:
     margin_metric: str = ""
     one_seed: bool = False
     classic: bool = False
+    rank: bool = False
+    """Whether a rank test decides."""
+    cells: int = 1
+    """Within how many cells configurations are compared; each is a family of its own."""
+    largest_cell: int | None = None
+    """How many configurations the largest of them holds; left out: all."""
+    within: str = ""
+    """Which factors the configurations of a cell share, for people."""
 
     @property
     def paired(self) -> bool:
@@ -44,8 +52,8 @@ class Design:
 
     @property
     def comparisons(self) -> int:
-        """How many pairs of configurations are compared: the family that is corrected for."""
-        k = self.configurations
+        """How many pairs of configurations are compared in a family: what is corrected for."""
+        k = self.configurations if self.largest_cell is None else self.largest_cell
         return max(k - 1, 0) if self.baseline or k > MOST_PAIRWISE else k * (k - 1) // 2
 
     @property
@@ -82,12 +90,13 @@ def _reach(design: Design) -> Iterator[Caution]:
             f"{design.alpha:g}"
             if design.comparisons == 1
             else f"{design.alpha:g} over {design.comparisons} comparisons (first step {design.alpha_each:.3g})"
-        )
+        ) + (f" in each of {design.cells} cells" if design.cells > 1 else "")
         enough = runs_for_rank_test(design.alpha_each, paired=design.paired)
         yield Caution(
             "rank-test-out-of-reach",
             f"With {design.runs} runs of each configuration the smallest p of {test} is {least:.3g}: whatever the"
-            f" night brings, it cannot reach {family}. The t-test can.",
+            f" night brings, it cannot reach {family}. "
+            + ("That test decides here." if design.rank else "The t-test can."),
             f"design.blocks = {enough} is the least that can"
             + ("" if design.baseline or design.comparisons == 1 else "; analysis.baseline makes the family smaller"),
         )
@@ -117,6 +126,14 @@ def _order(design: Design) -> Iterator[Caution]:
             "The classic recipe ignores the blocks. (As above: found in 15 % of nights instead of 90 %.)",
             'analysis.recipe = "blocks"',
         )
+    if design.cells > 1:
+        yield Caution(
+            "family-within-cells",
+            f"Compared within {design.within}: {design.cells} cells of at most {_comparisons(design.comparisons)}, each"
+            f" corrected by itself (first step {design.alpha_each:.3g}"
+            f"{_reachable(design)}). Where there is no difference anywhere, {design.alpha * design.cells:.2g} cells are"
+            " to be expected that find one all the same.",
+        )
     rows = k if k % 2 == 0 else 2 * k
     if design.order == "latin" and design.runs % rows:
         yield Caution(
@@ -124,6 +141,15 @@ def _order(design: Design) -> Iterator[Caution]:
             f"{design.runs} blocks are no whole number of Latin designs of {rows} rows: positions differ by one.",
             f"design.blocks = {rows * math.ceil(design.runs / rows)}",
         )
+
+
+def _comparisons(count: int) -> str:
+    return f"{count} comparison{'' if count == 1 else 's'}"
+
+
+def _reachable(design: Design) -> str:
+    test = "signed-rank" if design.paired else "Mann-Whitney"
+    return f"; smallest p of the {test} test {smallest_p(design.runs, paired=design.paired):.3g}" if design.rank else ""
 
 
 def _outliers(design: Design) -> Iterator[Caution]:

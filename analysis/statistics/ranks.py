@@ -60,6 +60,20 @@ def wilcoxon(configuration: ArrayLike, baseline: ArrayLike) -> Test:
     return Test(WILCOXON, float(result.statistic), float(result.pvalue), n, smallest_p=smallest, note=note)
 
 
+def signed_sum(configuration: ArrayLike, baseline: ArrayLike) -> float:
+    """Of the pairs' differences, the ranks of those above zero less the ranks of those below: the test's direction."""
+    left, right = paired(configuration, baseline)
+    differences = left - right
+    there = differences[differences != 0]
+    return float(np.sum(np.sign(there) * stats.rankdata(np.abs(there)))) if there.size else 0.0
+
+
+def excess(configuration: ArrayLike, baseline: ArrayLike) -> float:
+    """How many pairs of runs have the configuration's above, less those below: the direction of Mann-Whitney's U."""
+    left, right = values(configuration), values(baseline)
+    return float(np.sum(np.sign(left[:, None] - right[None, :])))
+
+
 def brunner_munzel(configuration: ArrayLike, baseline: ArrayLike) -> Test:
     """Brunner-Munzel: are larger values as likely on either side? Allows unequal spreads and ties.
 

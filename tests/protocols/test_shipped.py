@@ -70,7 +70,8 @@ def test_the_small_form_needs_neither_card_nor_data(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_a_shipped_protocol_names_a_baseline_of_its_own(name):
     protocol = read(find(name))
-    assert protocol.analysis.baseline in [item.name for item in make_plan(protocol).configurations]
+    analysis = protocol.analysis
+    assert analysis.baseline in [analysis.rest(item.levels) for item in make_plan(protocol).configurations]
 
 
 def test_the_demo_is_a_study_of_six_blocks_with_a_named_fallback():
