@@ -40,7 +40,7 @@ def standing_of(root: Path, watched: Watched, slurm: Slurm | None = None) -> tup
     if head.protocol.engine is None or head.protocol.engine.slurm is None:
         return status, None
     tasks, silence = _queue(head, slurm or Slurm())
-    at_work = live(head.folder.cluster / CLAIMS)
+    at_work = {block: who for block, who in live(head.folder.cluster / CLAIMS).items() if block}
     blocks = sorted({slot.block for slot in head.plan.slots if slot.block})
     tracked = track(blocks, watched.unsettled, tasks, at_work.keys())
     ended = {

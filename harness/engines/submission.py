@@ -10,29 +10,30 @@ Nothing is executed on this machine. The queue is asked, never remembered: jobs 
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import itertools
 import shutil
 import statistics
 import sys
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from shlex import quote
 
 from harness import folder as folders
-from harness.block_claims import CLAIMS, live
+from harness.block_claims import CLAIMS, live, take
 from harness.engines.arrays import Array, Batch, arrays, job_names, script
 from harness.engines.block import refuse_unless_cluster
 from harness.engines.limits import limit_min, need
 from harness.engines.local import Order
 from harness.engines.look import look_at_nodes
+from harness.engines.node import node_id
 from harness.engines.slurm import Configuration, Partition, Slurm, answering
 from harness.engines.tracking import Tracked, track
-from harness.errors import NightFolderError, RefusedError, UsageError
+from harness.errors import LockHeld, NightFolderError, RefusedError, UsageError
 from harness.folder import OpenNight
 from harness.host import digest, snapshot
-from harness.locks import locked
 from harness.night import progress_of
 from harness.progress import Progress
 from harness.protocol_engine import Slurm as Settings
@@ -40,6 +41,8 @@ from harness.protocol_model import Protocol
 from harness.record import NightFolder
 from harness.shift import Clock, Shift, zoned
 
+SUBMITTING = 0
+"""The number under which submitting is claimed: no block has it."""
 RESTART_S = 120.0
 """How long a controller may be away before it is told."""
 Say = Callable[[str], None]
@@ -109,7 +112,7 @@ def begin_on_cluster(order: Order, wishes: Wishes, say: Say, slurm: Slurm | None
     except BaseException:
         shutil.rmtree(folder.root, ignore_errors=True)
         raise
-    with locked(folder.lock, folder.root.name, what="this night"):
+    with submitting(folder):
         return _submit(batch, cluster, blocks, track(blocks, blocks, (), ()), say)
 
 
@@ -117,7 +120,7 @@ def resume_on_cluster(root: Path, wishes: Wishes, say: Say, slurm: Slurm | None 
     """Submit exactly the blocks that are neither settled, nor executed, nor waiting in the queue."""
     folder = NightFolder(root.absolute())
     folders.refuse_unless_night(folder)
-    with locked(folder.lock, folder.root.name, what="this night"):
+    with contextlib.nullcontext() if wishes.dry else submitting(folder):
         opened = folders.read(folder.root)
         settings = refuse_unless_cluster(opened)
         _refuse_edited(opened)
@@ -131,6 +134,23 @@ def resume_on_cluster(root: Path, wishes: Wishes, say: Say, slurm: Slurm | None 
             made = arrays(tracked.missing, cluster.configuration.max_array_size, tuple(settings.nodes))
             return Submitted(folder, (), tracked, _scripts(batch, made))
         return _submit(batch, cluster, tracked.missing, tracked, say)
+
+
+@contextlib.contextmanager
+def submitting(folder: NightFolder) -> Iterator[None]:
+    """Let one process at a time submit: by a claim, as of a block, since the folder's file system may know no locks.
+
+    Raises NightFolderError for a folder that is no night of a cluster, LockHeld where another one submits.
+    """
+    refuse_unless_cluster(folders.read_head(folder.root))
+    try:
+        claim = take(folder.cluster / CLAIMS, SUBMITTING, node=node_id(), patience_s=0.0)
+    except LockHeld as error:
+        raise LockHeld("another nightwatt is submitting this night", where=error.where, remedy="wait for it") from error
+    try:
+        yield
+    finally:
+        claim.end(0, "submitted")
 
 
 def look_at_cluster(settings: Settings, slurm: Slurm) -> Cluster:

@@ -56,6 +56,14 @@ def nodes_by_block(folder: NightFolder) -> dict[int, set[str]]:
     return found
 
 
+def mentions(environ: Path, root: Path) -> bool:
+    """Whether a process was started by a task of this night."""
+    try:
+        return b"NIGHTWATT_NIGHT=" in (body := environ.read_bytes()) and str(root).encode() in body
+    except OSError:
+        return False
+
+
 def test_a_night_spreads_over_the_nodes_block_by_block_and_nothing_is_left_missing(cluster, protocol, tmp_path):
     done = cluster.nightwatt("run", str(protocol), "--engine", "slurm", "--wait", "--no-report", "--out", str(tmp_path))
     folder = night_of(done.stdout)
@@ -147,6 +155,7 @@ def test_a_cancelled_array_ends_in_order_and_resume_submits_exactly_what_is_miss
         assert time.monotonic() - started < 90
         time.sleep(0.1)
     assert [] == list(folder.runs.glob("*.partial"))
+    assert [] == [path for path in Path("/proc").glob("[0-9]*/environ") if mentions(path, folder.root)]
     ended = [read_json(path) for path in folder.cluster.glob("claims/*.ended")]
     assert {143} == {item["exit_code"] for item in ended}
     cluster.nightwatt("resume", str(folder.root), "--wait", "--no-report")

@@ -12,7 +12,7 @@ from harness.engines import submission, waiting
 from harness.engines.slurm import Printed, Slurm
 from harness.engines.standing import standing_of
 from harness.engines.submission import Wishes, resume_on_cluster
-from harness.errors import NightFolderError, RefusedError
+from harness.errors import LockHeld, NightFolderError, RefusedError
 from harness.host import snapshot
 from harness.plan import make_plan
 from harness.record import RunName, RunRecord, Status, Validity, slug, write_json
@@ -147,6 +147,12 @@ def test_scripts_of_earlier_submissions_are_kept(night, cluster):
     resume(night, cluster)
     resume(night, cluster)
     assert {"blocks-1-1.sh", "blocks-1-2.sh"} == {path.name for path in night.cluster.glob("*.sh")}
+
+
+def test_two_do_not_submit_at_once(night, cluster):
+    with submission.submitting(night), pytest.raises(LockHeld, match="another nightwatt is submitting"):
+        resume(night, cluster)
+    assert 6 == resume(night, cluster)[0].blocks
 
 
 def test_an_edited_protocol_is_refused(night, cluster):
