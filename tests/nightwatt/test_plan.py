@@ -86,3 +86,16 @@ def test_the_hours_of_a_night_are_told_and_its_clocks_counted_from_them(planned)
     assert "until " in hours
     assert "for 1:00:00 h; what does not fit is left for nightwatt resume" in hours
     assert "Hours" not in planned()
+
+
+def test_of_a_night_on_a_cluster_it_is_said_what_a_task_takes(tmp_path):
+    file = tmp_path / "arms.toml"
+    file.write_text(
+        'title = "Which arm?"\n[workload]\ncommand = ["true", "{arm}"]\ntimeout_s = 60\n[factors]\narm = ["a", "b"]\n'
+        "[design]\nblocks = 5\n[sensors.simulated]\n[engine]\nslurm = {at_most = 2}\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", "nightwatt", "plan", str(file)],
+        capture_output=True, text=True, timeout=120, check=True,
+    )  # fmt: skip
+    assert "On Slurm: 5 tasks, a block each with its own warm-up, at most 2 at once" in done.stdout
