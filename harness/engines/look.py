@@ -163,8 +163,9 @@ def _answer(file: Path) -> dict[str, Any] | None:
 
 def _not_shared(folder: NightFolder, item: Asked) -> RefusedError:
     """Why a job that looked at a node has gone without an answer."""
-    told = tail_of(folder.cluster / "logs" / f"look-{item.token}.log", lines=3)
-    if told:
+    log = folder.cluster / "logs" / f"look-{item.token}.log"
+    if log.exists():  # its job could write here: it sees the folder
+        told = tail_of(log, lines=3) or "its job ended without a word"
         return RefusedError(
             f"{item.words} could not say what it is: {told}",
             where=str(folder.root),
