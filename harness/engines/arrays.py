@@ -147,6 +147,7 @@ def common(batch: Batch, level: str) -> Mapping[str, str]:
         "nodes": "1",
         "ntasks": "1",
         "exclusive": "",
+        "mem": "0",  # all of the node's: a task that has it alone would else have a site's default share
         "partition": batch.partition,
         "time": str(batch.minutes),
         **({"constraint": batch.settings.constraint} if batch.settings.constraint else {}),
