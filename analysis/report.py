@@ -12,7 +12,6 @@ and says all that it says without them. Whatever a workload printed or named is 
 
 from __future__ import annotations
 
-import base64
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -24,14 +23,14 @@ from markupsafe import Markup
 
 from analysis import tables
 from analysis.citations import bibtex, markdown
-from analysis.explore.chart import as_json
+from analysis.drawing import Drawing, Workers
 from analysis.explore.scripts import scripts
-from analysis.figures.style import DOUBLE_IN, SINGLE_IN, render
+from analysis.figures.style import DOUBLE_IN, SINGLE_IN
 from analysis.figures.style import FORMATS as FIGURE_FORMATS
 from analysis.findings import Findings
 from analysis.findings_file import FILE as FINDINGS
 from analysis.findings_file import findings_bytes
-from analysis.illustrations import STEMS, Illustration, illustrations
+from analysis.illustrations import STEMS, illustrations
 from analysis.joined import join
 from analysis.labels import visible
 from analysis.listings.sections import NAMES, Sections, sections
@@ -49,8 +48,6 @@ METHODS = "methods.md"
 REFERENCES = "references.bib"
 
 _PX_PER_IN = 96
-_LARGEST_SVG_B = 200_000
-"""A larger drawing stands on the page as PNG where that is smaller; its SVG lies beside the page."""
 _MOST_ROWS = 500
 """Of a table on the page; its files hold all."""
 
@@ -62,40 +59,6 @@ class ReportPaths:
     folder: Path
     index: Path
     findings: Findings
-
-
-@dataclass(frozen=True)
-class Drawing:
-    """An illustration that was drawn: its size, and its bytes by format."""
-
-    of: Illustration
-    width_in: float
-    height_in: float
-    rendered: Mapping[str, bytes]
-    explorable: str = ""
-    """The data block of what can be explored; empty where nothing can."""
-
-    @property
-    def is_single(self) -> bool:
-        """Whether it is as wide as one column."""
-        return self.width_in < (SINGLE_IN + DOUBLE_IN) / 2
-
-    @property
-    def source(self) -> str:
-        """It as a data URI: no second file, no network."""
-        is_large = len(self.rendered["svg"]) > max(_LARGEST_SVG_B, len(self.rendered["png"]))
-        kind, content = ("png", self.rendered["png"]) if is_large else ("svg+xml", self.rendered["svg"])
-        return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
-
-    @property
-    def width_px(self) -> int:
-        """Its width on the page."""
-        return round(self.width_in * _PX_PER_IN)
-
-    @property
-    def height_px(self) -> int:
-        """Its height on the page."""
-        return round(self.height_in * _PX_PER_IN)
 
 
 def write_report(folder: Path | str, out: Path | str | None = None) -> ReportPaths:
@@ -118,28 +81,23 @@ def _report(night: Night, target: Path) -> ReportPaths:
     with _told_where(target):
         for name in ("figures", "tables"):
             (target / name).mkdir(parents=True, exist_ok=True)
-    study = examine(night)
-    rows = observations(study.runs, accuracy=night.protocol.analysis.accuracy, domains=study.choice.domains)
-    drawings = [_drawn(item) for item in illustrations(night, study, rows)]
-    listed = sections(night, study, rows)
-    files = {
-        f"figures/{item.of.stem}.{suffix}": content for item in drawings for suffix, content in item.rendered.items()
-    }
-    for table in listed.every():
-        files |= {f"tables/{table.name}.{suffix}": content for suffix, content in tables.render(table).items()}
+    with Workers() as workers:
+        study = examine(night)
+        rows = observations(study.runs, accuracy=night.protocol.analysis.accuracy, domains=study.choice.domains)
+        drawn = workers.begin(illustrations(night, study, rows))
+        listed = sections(night, study, rows)
+        files: dict[str, bytes] = {}
+        for table in listed.every():
+            files |= {f"tables/{table.name}.{suffix}": content for suffix, content in tables.render(table).items()}
+        drawings = drawn.all()
+    for item in drawings:
+        files |= {f"figures/{item.of.stem}.{suffix}": content for suffix, content in item.rendered.items()}
     files |= {METHODS: markdown(study.findings).encode(), REFERENCES: bibtex(study.findings).encode()}
     files[FINDINGS] = findings_bytes(study.findings)
     files["index.html"] = _page(night, study, drawings, listed)
     with _told_where(target):
         _write(target, files)
     return ReportPaths(target, target / "index.html", study.findings)
-
-
-def _drawn(item: Illustration) -> Drawing:
-    figure = item.draw()
-    width_in, height_in = figure.get_size_inches().tolist()
-    explorable = "" if item.explore is None else as_json(item.explore())
-    return Drawing(item, width_in, height_in, render(figure), Markup(explorable))  # as_json leaves nothing to escape
 
 
 def _page(night: Night, study: Study, drawings: Sequence[Drawing], listed: Sections) -> bytes:

@@ -12,6 +12,7 @@ holds is escaped: a name is text in all four.
 
 from __future__ import annotations
 
+import functools
 import html
 import math
 import re
@@ -72,15 +73,18 @@ class Table:
 
     def cells(self, most: int | None = None) -> list[list[str]]:
         """The first ``most`` rows as text for people."""
-        part = self.frame if most is None else self.frame.head(most)
-        columns = [_shown(part, column) for column in self.columns]
-        return [list(row) for row in zip(*columns, strict=True)]
+        return [list(row) for row in zip(*(shown[:most] for shown in self.shown), strict=True)]
+
+    @functools.cached_property
+    def shown(self) -> tuple[list[str], ...]:
+        """Each column as text for people: three of the formats and the page ask for it."""
+        return tuple(_shown(self.frame, column) for column in self.columns)
 
     def all_notes(self) -> tuple[str, ...]:
         """The table's notes, and why cells are empty where some are."""
         heads: dict[str, list[str]] = {}
-        for column in self.columns:
-            if column.missing and any(cell == MISSING for cell in _shown(self.frame, column)):
+        for column, shown in zip(self.columns, self.shown, strict=True):
+            if column.missing and MISSING in shown:
                 heads.setdefault(column.missing, []).append(column.head)
         return (*self.notes, *(f"{MISSING} under {'; '.join(names)}: {why}" for why, names in heads.items()))
 
@@ -143,7 +147,7 @@ def to_html(table: Table) -> str:
 
 def html_element(table: Table, most: int | None = None) -> str:
     """The table element alone, of the first ``most`` rows."""
-    classes = [_classes(table, column) for column in table.columns]
+    classes = [_classes(column, shown) for column, shown in zip(table.columns, table.shown, strict=True)]
     tags = [f' class="{name}"' if name else "" for name in classes]
     heads = "".join(
         f'<th scope="col"{tag}>{_html(column.head)}</th>' for column, tag in zip(table.columns, tags, strict=True)
@@ -220,11 +224,11 @@ def _cell(column: Column, values: tuple[Any, ...]) -> str:
     return significant(float(value) / factor, column.digits)
 
 
-def _classes(table: Table, column: Column) -> str:
+def _classes(column: Column, shown: list[str]) -> str:
     """How a column of the page behaves when room is scarce."""
     if column.kind != "text":
         return "right"
-    longest = max(map(len, _shown(table.frame, column)), default=0)
+    longest = max(map(len, shown), default=0)
     return "short" if longest <= _SHORT_TEXT else "long" if longest > _LONG_TEXT else ""
 
 

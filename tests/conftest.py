@@ -22,6 +22,9 @@ if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
 for _name in ("NIGHTWATT_MARKS", "PYTHONUNBUFFERED"):
     os.environ.pop(_name, None)
 
+# A report's workers would take longer to start than they save of a small night, on cores that the suite has filled.
+os.environ["NIGHTWATT_PROCESSES"] = "1"
+
 
 def _module_beside(name: str) -> ModuleType:
     spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))

@@ -11,17 +11,21 @@ import io
 import textwrap
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ParamSpec
 
 import matplotlib.style
+from fontTools import subset
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_pdf import FigureCanvasPdf
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import MaxNLocator
+from PIL import Image
 
 from analysis.labels import labels, visible
 
@@ -135,8 +139,10 @@ def styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
     def wrapper(*args: P.args, **kwargs: P.kwargs) -> Figure:
         with _style():
             figure = draw(*args, **kwargs)
-            if figure.get_layout_engine() is not None:
-                figure.draw_without_rendering()
+            engine = figure.get_layout_engine()
+            if engine is not None:
+                with suppress(ValueError):  # as a draw does, which takes as long again
+                    engine.execute(figure)
                 figure.set_layout_engine("none")
                 for axes in figure.axes:  # the solver's last bits depend on where its objects lie in memory
                     x, y, width, height = axes.get_position(original=True).bounds
@@ -290,13 +296,50 @@ def outer_labels(panels: Sequence[Axes], below: str, aside: str) -> None:
 
 def render(figure: Figure) -> dict[str, bytes]:
     """``figure`` as SVG, PDF and PNG: the same figure gives the same bytes, without dates."""
+    canvas, dpi = figure.canvas, figure.dpi
     rendered: dict[str, bytes] = {}
-    with _style():
+    # Not by savefig, which draws a figure a second time, into nothing, to see to a layout that is done.
+    printers: Mapping[str, Callable[..., None]] = {
+        "svg": FigureCanvasSVG(figure).print_svg,
+        "pdf": FigureCanvasPdf(figure).print_pdf,
+        "png": FigureCanvasAgg(figure).print_png,
+    }
+    with _style(), _lean_fonts():
         for suffix in FORMATS:
             buffer = io.BytesIO()
-            figure.savefig(buffer, format=suffix, dpi=_PNG_DPI, metadata=dict(_METADATA[suffix]))
+            figure.set_dpi(_PNG_DPI)
+            printers[suffix](buffer, metadata=dict(_METADATA[suffix]))
             rendered[suffix] = buffer.getvalue()
+    figure.set_canvas(canvas)
+    figure.set_dpi(dpi)
     return rendered
+
+
+class _Lean(subset.Options):  # type: ignore[misc]
+    """A font without its tables of how letters join and stand: what is drawn has been set already."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.drop_tables += ["GSUB", "GPOS", "GDEF", "MATH"]
+
+
+@contextmanager
+def _lean_fonts() -> Iterator[None]:
+    """Those tables are read and cut for each font of each PDF, which takes longer than all the rest."""
+    whole = subset.Options
+    subset.Options = _Lean
+    try:
+        yield
+    finally:
+        subset.Options = whole
+
+
+def few_colours(png: bytes) -> bytes:
+    """The same picture in 256 colours, a third as large: for a page that is to stay small, not for a journal."""
+    buffer = io.BytesIO()
+    image = Image.open(io.BytesIO(png)).convert("RGB")
+    image.quantize(256, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE).save(buffer, "png")
+    return buffer.getvalue()
 
 
 def save(figure: Figure, folder: Path, stem: str) -> dict[str, Path]:
