@@ -16,6 +16,7 @@ from analysis.estimates import Test as Test
 from analysis.grid_findings import Grid, Tradeoff
 from analysis.node_findings import NodeFacts, NodeRatio, TaskAccount
 from analysis.ratio_findings import RatioMetric
+from analysis.roofline_findings import Roofline
 from analysis.temporal import Temporal
 
 
@@ -290,6 +291,8 @@ class Findings:
     """The time inside the runs: epochs, the course of power, dips, loads."""
     over_cells: tuple[OverCells, ...] = ()
     """Of a night that is compared within cells: each pair over them, exploratory."""
+    rooflines: tuple[Roofline, ...] = ()
+    """One a device, where workloads report what it takes."""
     nights: tuple[NightRatio, ...] = ()
     """Of nights that were joined; the nights' interaction with each comparison stands in ``omnibus``."""
     nodes: tuple[NodeRatio, ...] = ()

@@ -19,12 +19,13 @@ from analysis.figures.drift import draw_drift
 from analysis.figures.over_cells import draw_over_cells
 from analysis.figures.pairs import draw_pairs
 from analysis.figures.ratios import MOST, draw_decomposition, draw_ratios
+from analysis.figures.roofline import draw_roofline
 from analysis.findings import Comparison
 from analysis.illustration import Illustration as Illustration
 from analysis.illustration import unstamped
 from analysis.listings.rows import capital
 from analysis.load import Night
-from analysis.numbers import estimate
+from analysis.numbers import estimate, significant
 from analysis.observations import drawn
 from analysis.response import ENERGY
 from analysis.study import Study
@@ -32,6 +33,7 @@ from analysis.study import Study
 STEMS = (
     "ratios",
     "over-cells",
+    "roofline",
     "distribution",
     "accuracy",
     "pairs",
@@ -53,6 +55,7 @@ def illustrations(night: Night, study: Study, rows: pd.DataFrame) -> list[Illust
     found = (
         _ratios(study),
         _over_cells(night, study),
+        _roofline(study),
         _distribution(study, shown, of_response),
         _accuracy(night, study, shown, of_response),
         *by_factor.by_factor(study),
@@ -118,6 +121,25 @@ def _over_cells(night: Night, study: Study) -> Illustration | None:
         f"{capital(study.response.label)}, compared within {' and '.join(study.analysis.within)}: each dot a cell.",
         f"Geometric means over the cells: {read}",
         functools.partial(draw_over_cells, pairs, of, quantity=study.response.label, stamp=study.findings.first_line),
+    )
+
+
+def _roofline(study: Study) -> Illustration | None:
+    found = max(study.findings.rooflines, key=lambda item: len(item.points), default=None)
+    if found is None or not found.points:
+        return None
+    read = "; ".join(
+        f"{point.configuration}: {significant(point.rate_FLOP_per_s / 1e9, 3)} GFLOP/s at "
+        f"{significant(point.intensity, 3)} FLOP/B"
+        for point in found.points[:_NAMED]
+    )
+    return Illustration(
+        "roofline",
+        "Limited by arithmetic or by memory?",
+        "Each configuration under the measured ceilings of its precision; under the slope memory limits, right of it "
+        "arithmetic.",
+        f"Roofline of {found.device or 'the device'}. {read}",
+        functools.partial(draw_roofline, found, stamp=study.findings.first_line),
     )
 
 

@@ -47,6 +47,7 @@ from analysis.quality import assess
 from analysis.ratio_responses import with_ratios
 from analysis.ratios import ratios
 from analysis.response import DURATION, ENERGY, NET, POWER, Response, find, responses
+from analysis.roofline import rooflines
 from analysis.sources import absolute_class, recorded, sources
 from analysis.traces import Traces, grid_of, reduce_run
 from analysis.tradeoff import tradeoff
@@ -165,6 +166,7 @@ def examine(night: Night, plan: Analysis | None = None) -> Study:
             compared, described, response, read_by, absolute_class(told), correction=method.correction, cells=by_cell
         ),
         over_cells=by_cell,
+        rooflines=rooflines(night, runs),
         headline_all="" if by_node.refusal else headline_all(compared, assessment.rule, response),
         response=response.label,
         unit=response.unit,

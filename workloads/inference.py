@@ -129,7 +129,13 @@ def main(options: argparse.Namespace) -> None:
     marks.result(images=images, batches=len(latencies_ns), images_per_s=images / took_s, **percentiles(latencies_ns))
     marks.result(**agreement, **ceilings)
     marks.result(flop_per_image=flop / options.batch, bytes_per_image=elements / options.batch * ITEM_B[precision])
-    marks.result(family=what.family, parameters=what.parameters, source=source, weights=_told(options.weights))
+    marks.result(
+        family=what.family,
+        parameters=what.parameters,
+        source=source,
+        weights=_told(options.weights),
+        precision=precision,
+    )
     marks.result(device=device_name(device), torch_version=torch.__version__, runtime_version=version_of(runtime))
     rate, middle = images / took_s, percentiles(latencies_ns)["latency_p50_ms"]
     print(

@@ -13,6 +13,7 @@ from analysis.listings import night as of_night
 from analysis.listings import nodes as of_nodes
 from analysis.listings import over_cells as of_cells
 from analysis.listings import ratios as of_ratios
+from analysis.listings import roofline as of_roofs
 from analysis.listings import within as of_time
 from analysis.load import Night
 from analysis.study import Study
@@ -20,7 +21,7 @@ from analysis.tables import Table
 
 NAMES = (
     *("summary", "comparisons", "effects", "equivalence", "metrics", "exploratory", "drift", "verdicts", "sampler"),
-    *("over-cells", "nights"),
+    *("over-cells", "roofline", "nights"),
     *("ratios", "ratio-comparisons"),
     *("nodes", "machines", "tasks"),
     "meters",
@@ -64,6 +65,7 @@ def sections(night: Night, study: Study, rows: pd.DataFrame) -> Sections:
     optional = (
         (answers.comparisons, bool(found.comparisons)),
         (of_cells.over_cells, bool(found.over_cells)),
+        (of_roofs.roofline, bool(found.rooflines)),
         (answers.nights, bool(found.nights)),
         (of_nodes.nodes, bool(found.nodes)),
         (answers.effects, bool(found.comparisons)),
