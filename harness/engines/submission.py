@@ -89,6 +89,7 @@ def begin_on_cluster(order: Order, wishes: Wishes, say: Say, slurm: Slurm | None
     """
     protocol = zoned(order.protocol, time.time())
     settings = _settings(protocol)
+    _refuse_unwritable(order.out.absolute())
     cluster = look_at_cluster(settings, slurm or Slurm())
     minutes = limit_min(settings.time, cluster.partition.limit_s, need(protocol, order.plan), cluster.partition.name)
     blocks = sorted({slot.block for slot in order.plan.slots if slot.block})
@@ -270,4 +271,14 @@ def _refuse_edited(opened: OpenNight) -> None:
             "the protocol in this night was edited; a night on a cluster goes on as it was begun",
             where=str(opened.folder.protocol),
             remedy="put it back as it was; or begin a new night, and join the two: nightwatt report ONE OTHER --out …",
+        )
+
+
+def _refuse_unwritable(out: Path) -> None:
+    """Refuse a path that no line of a batch script can hold."""
+    if any(character in '"\\' or not character.isprintable() for character in str(out)):
+        raise UsageError(
+            "a batch script cannot name this folder: it has a quotation mark, a backslash or a control character",
+            where=repr(str(out)),
+            remedy="name another one with --out",
         )

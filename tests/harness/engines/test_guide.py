@@ -30,5 +30,5 @@ def test_there_is_a_site_s_worth_of_them():
      {"setup": ("one\ntwo",)}],
 )  # fmt: skip
 def test_what_would_not_be_a_batch_script_is_refused(refused):
-    with pytest.raises(ValueError, match="validation errors? for Engine"):
+    with pytest.raises(ValueError, match=r"validation errors? for Engine"):
         Engine.model_validate({"slurm": refused})

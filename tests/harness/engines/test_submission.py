@@ -9,10 +9,11 @@ from harness import protocol as protocols
 from harness.block_claims import CLAIMS, take
 from harness.engines import slurm as slurms
 from harness.engines import submission, waiting
+from harness.engines.local import Order
 from harness.engines.slurm import Printed, Slurm
 from harness.engines.standing import standing_of
 from harness.engines.submission import Wishes, resume_on_cluster
-from harness.errors import LockHeld, NightFolderError, RefusedError
+from harness.errors import LockHeld, NightFolderError, RefusedError, UsageError
 from harness.host import snapshot
 from harness.plan import make_plan
 from harness.record import RunName, RunRecord, Status, Validity, slug, write_json
@@ -153,6 +154,15 @@ def test_two_do_not_submit_at_once(night, cluster):
     with submission.submitting(night), pytest.raises(LockHeld, match="another nightwatt is submitting"):
         resume(night, cluster)
     assert 6 == resume(night, cluster)[0].blocks
+
+
+@pytest.mark.parametrize("name", ['a "night"', "two\nlines", "back\\slash"])
+def test_a_folder_that_no_batch_script_can_name_is_refused(night, cluster, tmp_path, name):
+    protocol = folders.read_head(night.root).protocol
+    order = Order(tmp_path / "arms.toml", protocol, make_plan(protocol), tmp_path / name)
+    with pytest.raises(UsageError, match="cannot name this folder"):
+        submission.begin_on_cluster(order, Wishes(), lambda words: None, Slurm(cluster))
+    assert not (tmp_path / name).exists()
 
 
 def test_an_edited_protocol_is_refused(night, cluster):
