@@ -29,6 +29,7 @@ def errors(scored: Scored) -> Table:
                 "n": item.n,
                 "rmse_J": item.rmse_J,
                 "mean_absolute_pct": item.mean_absolute_pct,
+                "median_absolute_pct": item.median_absolute_pct,
                 "bias_pct": item.bias_pct,
                 "why": item.why,
             }
@@ -46,6 +47,7 @@ def errors(scored: Scored) -> Table:
             Column("runs", "n", "count"),
             Column(f"RMSE ({unit})", "rmse_J", "number", factor),
             Column("mean absolute error (%)", "mean_absolute_pct", "number", digits=3),
+            Column("median (%)", "median_absolute_pct", "number", digits=3),
             Column("bias (%)", "bias_pct", "number", digits=3),
             Column("not told because", "why"),
         ),

@@ -23,6 +23,8 @@ class Score:
     n: int
     rmse_J: float | None
     mean_absolute_pct: float | None
+    median_absolute_pct: float | None
+    """One run that was missed widely moves the mean, not this."""
     bias_pct: float | None
     """Mean of the relative errors: above 0, too much was foretold."""
     why: str = ""
@@ -114,7 +116,7 @@ def _score(method: Method, guesses: Sequence[Guess], shared: set[tuple[str, str]
     ]
     if not told:
         reasons = list(dict.fromkeys(guess.why for guess in mine if guess.why))
-        return Score(*method, 0, None, None, None, "; ".join(reasons) or "no run is told by all methods")
+        return Score(*method, 0, None, None, None, None, "; ".join(reasons) or "no run is told by all methods")
     guessed, true = np.array(told, dtype=np.float64).T
     relative = 100 * (guessed - true) / true
     return Score(
@@ -122,5 +124,6 @@ def _score(method: Method, guesses: Sequence[Guess], shared: set[tuple[str, str]
         len(told),
         float(np.sqrt(np.mean((guessed - true) ** 2))),
         float(np.mean(np.abs(relative))),
+        float(np.median(np.abs(relative))),
         float(np.mean(relative)),
     )

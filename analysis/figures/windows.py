@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 PANELS = (("foretold", "number of epochs foretold"), ("true", "true number of epochs told"))
+LEAST_PCT = 0.01
+"""A smaller error is drawn as this: a logarithmic axis has no place for none."""
 _KIND = {"foretold": "foretold", "told the true number": "true"}
 _DASHES = ((0, (4, 1.5)), (0, (1, 1)), (0, (5, 1, 1, 1)), (0, (2, 1)))
 
@@ -39,7 +41,6 @@ def draw_windows(
         mine = curve[curve["epochs"].map(_KIND) == kind]
         for place, method in enumerate(methods):
             rows = mine[mine["method"] == method].sort_values(key)
-            drawn = rows[rows["mean_absolute_pct"] > 0]
             look: dict[str, Any] = {
                 "color": PALETTE[place % len(PALETTE)],
                 "marker": MARKERS[place % len(MARKERS)],
@@ -47,14 +48,14 @@ def draw_windows(
             }
             # STEP's two variants often lie on one another: the later is drawn hollow, so that both are seen.
             look |= {"mfc": "white", "ms": 6.0, "zorder": 2} if method == "STEP, power" else {"zorder": 3}
-            panel.plot(drawn[key], drawn["mean_absolute_pct"], lw=1.1, **look)
+            panel.plot(rows[key], rows["mean_absolute_pct"].clip(lower=LEAST_PCT), lw=1.1, **look)
             if panel is axes[0]:
                 legend.append(Line2D([], [], label=method, **look))
         for place, method in enumerate(across):
             of = levels[levels["method"] == method]
             shown = of[of["epochs"].map(_KIND).fillna(kind) == kind]
             for value in shown["mean_absolute_pct"]:
-                panel.axhline(value, color=INK, lw=0.9, ls=_DASHES[place % len(_DASHES)], zorder=1)
+                panel.axhline(max(value, LEAST_PCT), color=INK, lw=0.9, ls=_DASHES[place % len(_DASHES)], zorder=1)
             if panel is axes[0]:
                 legend.append(Line2D([], [], color=INK, lw=0.9, ls=_DASHES[place % len(_DASHES)], label=method))
         if at is not None:
@@ -64,4 +65,6 @@ def draw_windows(
         panel.set_xlabel("share of the epochs seen (%)" if key == "share_pct" else "first epochs seen")
         panel.grid(axis="y")
     axes[0].set_ylabel("mean absolute error (%)")
-    return finish(figure, legend=legend, notes=notes, stamp=stamp, most_columns=4)
+    least = min([*curve["mean_absolute_pct"], *levels["mean_absolute_pct"]])
+    said = [f"Errors below {LEAST_PCT:g} % are drawn there."] if least < LEAST_PCT else []
+    return finish(figure, legend=legend, notes=[*notes, *said], stamp=stamp, most_columns=4)
