@@ -116,7 +116,7 @@ class Workers:
             for _ in range(self._count):
                 self._processes.append(
                     subprocess.Popen(
-                        [sys.executable, "-P", "-c", "from analysis.drawing import serve; serve()"],
+                        [sys.executable, "-P", "-m", "analysis.drawing_worker"],
                         stdin=subprocess.PIPE,
                         stdout=subprocess.PIPE,
                         stderr=subprocess.DEVNULL,
