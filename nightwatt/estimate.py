@@ -69,16 +69,16 @@ def command(
         from nightwatt.foretelling import before_lines
 
         return _say(*before_lines(loaded, seen, before, override or [], epochs=epochs, level=LEVEL), as_json=as_json)
-    from analysis.estimate.guesses import Asked
+    from analysis.estimate.guesses import EARLY, Asked
     from analysis.estimate.scores import score
 
     scored = score(seen, Asked(0.2 if share is None else share, first, window))
-    if not scored.n:
-        reasons = list(dict.fromkeys(guess.why for guess in scored.guesses if guess.why))
+    if not any(item.n for item in scored.scores if item.method in EARLY):
+        reasons = list(dict.fromkeys(guess.why for guess in scored.guesses if guess.why and guess.method in EARLY))
         raise UsageError(
             f"no run can be foretold at {scored.asked}: {'; '.join(reasons)}",
             where=" ".join(map(str, nights)),
-            remedy="see more of the runs: a greater --share or --first",
+            remedy="give another --share or --first: at least 2 epochs, at most as many as the runs have",
         )
     _say(lines(scored), body(scored), as_json=as_json)
     if out is not None:

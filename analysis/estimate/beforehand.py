@@ -55,17 +55,28 @@ class Regression:
 
 
 def learn(runs: Sequence[Observed], usable: Sequence[str] | None = None) -> Regression:
-    """The regressions of ``runs``; of ``usable`` facts only, where those of the run to be foretold are fewer."""
-    training = tuple(run.known for run in runs)
-    names = tuple(name for name in columns(training) if usable is None or name in usable)
+    """The regressions of ``runs``, those of a group of which the same is known taken together.
+
+    Of ``usable`` facts only, where those of the run to be foretold are fewer.
+    """
+    names = tuple(name for name in columns([run.known for run in runs]) if usable is None or name in usable)
+    alike: dict[Hashable, list[Observed]] = {}
+    for run, group in zip(runs, cohort(runs), strict=True):
+        alike.setdefault((group, *(run.known[name] for name in names)), []).append(run)
+    groups = [key[0] for key in alike if isinstance(key, tuple)]
+    training = tuple(part[0].known for part in alike.values())
     x = np.array(matrix(training, names, training))
-    groups = cohort(runs)
-    targets = (
-        [run.energy_J / run.duration_s for run in runs],
-        [run.duration_s / run.epochs for run in runs],
-        [run.energy_J / run.epochs for run in runs],
+    targets = np.array([_logarithms(part) for part in alike.values()]).T
+    return Regression(names, training, *(fit(x, target, groups) for target in targets))
+
+
+def _logarithms(runs: Sequence[Observed]) -> tuple[float, float, float]:
+    """Of watts, seconds an epoch and joules an epoch: the means over runs of which the same is known."""
+    return (
+        float(np.mean([np.log(run.energy_J / run.duration_s) for run in runs])),
+        float(np.mean([np.log(run.duration_s / run.epochs) for run in runs])),
+        float(np.mean([np.log(run.energy_J / run.epochs) for run in runs])),
     )
-    return Regression(names, training, *(fit(x, np.log(target), groups) for target in targets))
 
 
 def cohort(runs: Sequence[Observed]) -> list[Hashable]:

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import linalg
+from scipy.spatial import distance
 
 Floats = NDArray[np.float64]
 
@@ -105,6 +106,7 @@ def _used(scale: Floats) -> int:
 
 
 def _kernel(one: Floats, other: Floats, width: float, columns: int) -> Floats:
-    squares = ((one[:, None, :] - other[None, :, :]) ** 2).sum(axis=2)
-    kernel: Floats = np.exp(-squares / (2 * width**2 * columns))
+    if not one.shape[1]:
+        return np.ones((len(one), len(other)))
+    kernel: Floats = np.exp(-distance.cdist(one, other, "sqeuclidean") / (2 * width**2 * columns))
     return kernel
