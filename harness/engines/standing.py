@@ -10,7 +10,7 @@ from typing import Any
 from harness.block_claims import CLAIMS, end_of, live, standings
 from harness.engines.slurm import Slurm, Task
 from harness.engines.submission import names_of
-from harness.engines.tracking import Tracked, track
+from harness.engines.tracking import Tracked, believed, track
 from harness.errors import NightwattError
 from harness.folder import OpenNight, read_head
 from harness.status import NightStatus, Watched
@@ -41,6 +41,8 @@ def standing_of(root: Path, watched: Watched, slurm: Slurm | None = None) -> tup
         return status, None
     tasks, silence = _queue(head, slurm or Slurm())
     at_work = {block: who for block, who in live(head.folder.cluster / CLAIMS).items() if block}
+    if not silence:
+        at_work = believed(at_work, tasks)
     blocks = sorted({slot.block for slot in head.plan.slots if slot.block})
     tracked = track(blocks, watched.unsettled, tasks, at_work.keys())
     ended = {

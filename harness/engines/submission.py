@@ -30,7 +30,7 @@ from harness.engines.local import Order
 from harness.engines.look import look_at_nodes
 from harness.engines.node import node_id
 from harness.engines.slurm import Configuration, Partition, Slurm, answering
-from harness.engines.tracking import Tracked, track
+from harness.engines.tracking import Tracked, believed, track
 from harness.errors import LockHeld, NightFolderError, RefusedError, UsageError
 from harness.folder import OpenNight
 from harness.host import digest, snapshot
@@ -177,7 +177,8 @@ def tracked_now(opened: OpenNight, progress: Progress, cluster: Cluster) -> Trac
     names = names_of(opened, cluster.configuration)
     tasks = answering(lambda: cluster.slurm.queue(names), RESTART_S)
     unsettled = [block for block in progress.blocks if progress.open(block)]
-    return track(progress.blocks, unsettled, tasks, live(opened.folder.cluster / CLAIMS).keys())
+    at_work = believed(live(opened.folder.cluster / CLAIMS), tasks)
+    return track(progress.blocks, unsettled, tasks, at_work.keys())
 
 
 def names_of(opened: OpenNight, configuration: Configuration) -> tuple[str, ...]:

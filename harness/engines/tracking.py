@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
+from harness.block_claims import Owner
 from harness.engines.arrays import blocks_of
 from harness.engines.slurm import HELD, LIVE, WAITING, Task
 
@@ -29,6 +30,15 @@ class Tracked:
         parts += [f"{len(self.held)} held by Slurm"] if self.held else []
         parts += [f"{len(self.missing)} missing"] if self.missing else []
         return ", ".join(parts)
+
+
+def believed(live: Mapping[int, Owner | None], tasks: Iterable[Task]) -> dict[int, Owner | None]:
+    """The claims that are kept alive, less those of tasks that Slurm does not know any more: they were killed.
+
+    Should such a task be at work all the same, on a node that Slurm has lost, the next one waits until it is silent.
+    """
+    known = {f"{task.job}_{index}" for task in tasks for index in task.indices}
+    return {block: owner for block, owner in live.items() if owner is None or not owner.job or owner.job in known}
 
 
 def track(blocks: Iterable[int], unsettled: Collection[int], tasks: Iterable[Task], live: Collection[int]) -> Tracked:

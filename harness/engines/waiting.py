@@ -11,6 +11,7 @@ from harness.block_claims import CLAIMS, live
 from harness.engines.accounting import note_states
 from harness.engines.slurm import Slurm, Task, answering
 from harness.engines.submission import SUBMITTING, Say, names_of
+from harness.engines.tracking import believed
 from harness.errors import ExitCode, NightFolderError
 from harness.events import NightEnded
 from harness.night import progress_of
@@ -38,7 +39,7 @@ def wait_for(root: Path, say: Say, slurm: Slurm | None = None) -> NightEnded:
 
     while True:
         tasks = answering(queue, AWAY_S)
-        at_work = live(head.folder.cluster / CLAIMS).keys() - {SUBMITTING}
+        at_work = believed(live(head.folder.cluster / CLAIMS), tasks).keys() - {SUBMITTING}
         if time.monotonic() - told_s >= TOLD_S:
             status = watched.status()
             words = f"{status.valid} of {status.slots} valid, {len(at_work)} blocks executed now"

@@ -105,8 +105,10 @@ def resume(folder, cluster, **wishes):
 def test_submitted_is_what_is_neither_settled_nor_executed_nor_waiting(night, cluster):
     settle(night, 1)
     settle(night, 2, positions=(1,))
-    take(night.cluster / CLAIMS, 3, node="0b")
-    cluster.queue = f"nightwatt-{night.root.name}@0|7|4|PENDING||Resources\n"
+    take(night.cluster / CLAIMS, 3, node="0b", job="7_3")
+    take(night.cluster / CLAIMS, 6, node="0b", job="7_6")  # its task was killed: Slurm does not know it any more
+    name = f"nightwatt-{night.root.name}@0"
+    cluster.queue = f"{name}|7|3|COMPLETING|n1|None\n{name}|7|4|PENDING||Resources\n"
     submitted, said = resume(night, cluster)
     assert (["2,5-6%2"], (17,), 3, []) == (cluster.arrays, submitted.jobs, submitted.blocks, said)
     assert ((1,), (3,), (4,)) == (submitted.tracked.settled, submitted.tracked.executed, submitted.tracked.waiting)
