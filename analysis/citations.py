@@ -28,6 +28,8 @@ _OF_TESTS: tuple[tuple[str, str, str], ...] = (
     ("Kruskal", "Kruskal and Wallis's test", "kruskalwallis1952"),
     ("Dunnett", "Dunnett's test", "dunnett1955"),
     ("Dunn", "Dunn's test", "dunn1964"),
+    ("point-biserial", "point-biserial correlation", "tate1954"),
+    ("Spearman", "Spearman's rank correlation", "spearman1904"),
     ("Games-Howell", "Games and Howell's test", "gameshowell1976"),
 )
 """The begin of a test's name, what it is called in a sentence, and the work that it rests on; the first that fits."""
@@ -118,6 +120,11 @@ def _tests_said(findings: Findings) -> str:
         parts.append("Drift is given as slopes of Theil and Sen [@sen1968], tested by Kendall's tau.")
     if any(item.bias is not None for item in findings.agreements):
         parts.append("Instruments are held against one another by limits of agreement [@blandaltman1986].")
+    if findings.temporal is not None and findings.temporal.has_band:
+        parts.append(
+            "The band of power over time that holds at all times at once is by a multiplier-t bootstrap over runs "
+            "[@telschowschwartzman2022]."
+        )
     return " ".join(parts)
 
 

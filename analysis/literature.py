@@ -114,6 +114,14 @@ WORKS: Mapping[str, Work] = {
              "one-criterion variance analysis", 1952, _JASA, "47", "260", "583–621", "10.1080/01621459.1952.10483441"),
         Work("brownforsythe1974", ("Brown and Forsythe",), ("Brown, M. B.", "Forsythe, A. B."), "Robust tests for the "
              "equality of variances", 1974, _JASA, "69", "346", "364–367", "10.1080/01621459.1974.10482955"),
+        Work("spearman1904", ("Spearman",), ("Spearman, C.",), "The proof and measurement of association between two "
+             "things", 1904, "American Journal of Psychology", "15", "1", "72–101", "10.2307/1412159"),
+        Work("tate1954", ("Tate",), ("Tate, R. F.",), "Correlation between a discrete and a continuous variable: "
+             "point-biserial correlation", 1954, "Annals of Mathematical Statistics", "25", "3", "603–607",
+             "10.1214/aoms/1177728730"),
+        Work("telschowschwartzman2022", ("Telschow and Schwartzman",), ("Telschow, F. J. E.", "Schwartzman, A."),
+             "Simultaneous confidence bands for functional data using the Gaussian kinematic formula", 2022,
+             "Journal of Statistical Planning and Inference", "216", "", "70–94", "10.1016/j.jspi.2021.05.008"),
         Work("dunn1964", ("Dunn",), ("Dunn, O. J.",), "Multiple comparisons using rank sums", 1964, "Technometrics",
              "6", "3", "241–252", "10.1080/00401706.1964.10490181"),
         Work("dunnett1955", ("Dunnett",), ("Dunnett, C. W.",), "A multiple comparison procedure for comparing several "
