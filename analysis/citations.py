@@ -118,6 +118,11 @@ def _tests_said(findings: Findings) -> str:
     parts = [f"The tables list, whatever their outcome, {_and(listed)}."] if listed else []
     if any(_SLOPE in test.name for test in done):
         parts.append("Drift is given as slopes of Theil and Sen [@sen1968], tested by Kendall's tau.")
+    if any(item.aggregation == "ratio_of_means" for item in findings.ratios):
+        parts.append(
+            "Ratios of means are compared by Student's t on their logarithms, linearised [@cochran1977]; a BCa "
+            "bootstrap [@efron1987] stands beside it."
+        )
     if any(item.bias is not None for item in findings.agreements):
         parts.append("Instruments are held against one another by limits of agreement [@blandaltman1986].")
     if findings.temporal is not None and findings.temporal.has_band:

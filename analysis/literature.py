@@ -158,6 +158,8 @@ WORKS: Mapping[str, Work] = {
         Work("varghadelaney2000", ("Vargha and Delaney",), ("Vargha, A.", "Delaney, H. D."), "A critique and "
              "improvement of the CL common language effect size statistics of McGraw and Wong", 2000, _JEBS, "25", "2",
              "101–132", "10.3102/10769986025002101"),
+        Work("cochran1977", ("Cochran",), ("Cochran, W. G.",), "Sampling Techniques, 3rd ed", 1977, "Wiley",
+             kind="book"),
         Work("efron1987", ("Efron",), ("Efron, B.",), "Better bootstrap confidence intervals", 1987, _JASA, "82", "397",
              "171–185", "10.1080/01621459.1987.10478410"),
         Work("iglewiczhoaglin1993", ("Iglewicz and Hoaglin",), ("Iglewicz, B.", "Hoaglin, D. C."), "How to Detect and "

@@ -13,6 +13,8 @@ class RatioSide:
 
     configuration: str
     figure: Estimate
+    bootstrap: Estimate | None = None
+    """Of a ratio of means: its BCa interval, which decides nothing."""
 
 
 @dataclass(frozen=True)
@@ -23,10 +25,12 @@ class RatioContrast:
     baseline: str
     ratio: Estimate
     p: float | None
-    """None where the interval decides: a ratio of means has no test of its own."""
+    """None where no test could be carried out."""
     p_adjusted: float | None
     decision: str
     """lower | higher | not told apart | cannot be told"""
+    bootstrap: Estimate | None = None
+    """Of a ratio of means: its BCa interval, which decides nothing."""
 
 
 @dataclass(frozen=True)

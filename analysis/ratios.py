@@ -1,8 +1,9 @@
 """Ratio metrics: energy per accuracy point, joules per image, the energy-delay product, or any two responses.
 
 The mean of ratios has one number a run: t intervals, and comparisons as of any response (within blocks, on logarithms).
-The ratio of means has one number a configuration: BCa bootstrap, where a block is resampled whole, both configurations
-and both responses of it together.
+The ratio of means has one number a configuration: Student's t on its logarithm, linearised, where a block is one unit
+with both configurations and both responses in it. A BCa bootstrap of whole blocks stands beside it and decides nothing:
+of few runs it is too narrow.
 """
 
 from __future__ import annotations
@@ -13,8 +14,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from analysis.comparisons import CANNOT_BE_TOLD, HIGHER, LOWER, NO_COHORTS, NOT_APART, Floats, Method, compare
-from analysis.findings import Estimate
+from analysis.comparisons import NO_COHORTS, Floats, Method, compare, decide
+from analysis.findings import Estimate, Test
 from analysis.load import Night
 from analysis.ratio_findings import RatioContrast, RatioMetric, RatioSide
 from analysis.ratio_responses import NO_FRACTION, OF_POINTS, SCALED, unit_of
@@ -22,7 +23,8 @@ from analysis.response import ENERGY, Response, find
 from analysis.statistics.bootstrap import Indices as Rows
 from analysis.statistics.bootstrap import bca
 from analysis.statistics.describe import mean
-from analysis.statistics.scatter import NO_SCATTER
+from analysis.statistics.families import adjust
+from analysis.statistics.quotients import Sample, quotient
 
 if TYPE_CHECKING:
     from harness.protocol_analysis import Analysis, Ratio
@@ -122,36 +124,47 @@ def _quotient(
         def figure(drawn: Rows, axis: int = -1, above: Floats = above, below: Floats = below) -> Floats:
             return np.asarray(above[drawn].mean(axis) / below[drawn].mean(axis), dtype=np.float64)
 
-        figures.append(RatioSide(name, bca(figure, len(mine), unit, method.level)))
-    return tuple(figures), tuple(
-        _contrast(table, names, method, len(together)) for together in method.families(family) for names in together
-    )
+        found = quotient([Sample((above,), (below,))], unit, method.level).estimate
+        figures.append(RatioSide(name, found or Estimate(None, unit), bca(figure, len(mine), unit, method.level)))
+    contrasts = [item for together in method.families(family) for item in _contrasts(table, together, method)]
+    return tuple(figures), tuple(contrasts)
 
 
-def _contrast(table: pd.DataFrame, names: tuple[str, str], method: Method, comparisons: int) -> RatioContrast:
-    """The quotient of two quotients; told apart where the interval at level 1 - alpha / comparisons leaves 1 out."""
+def _contrasts(table: pd.DataFrame, family: Sequence[tuple[str, str]], method: Method) -> list[RatioContrast]:
+    """One family of comparisons, corrected over it."""
+    told = [_contrast(table, names, method) for names in family]
+    tests = [test for test, _ in told]
+    tests = adjust(tests, method.correction) if len(tests) > 1 else tests
+    return [
+        RatioContrast(
+            *names,
+            test.estimate or Estimate(None, "×"),
+            test.p,
+            test.p_adjusted,
+            decide(test, method.alpha),
+            beside,
+        )
+        for names, test, (_, beside) in zip(family, tests, told, strict=True)
+    ]
+
+
+def _contrast(table: pd.DataFrame, names: tuple[str, str], method: Method) -> tuple[Test, Estimate]:
+    """The quotient of two quotients: its test, and its bootstrap interval."""
     parts = [table[table.configuration == name] for name in names]
     if method.blocked:
         keys = [part.set_index(["block", "cohort"])[["above", "below"]] for part in parts]
         both = keys[0].add_suffix("_one").join(keys[1].add_suffix("_other"), how="inner")
         columns = [both[f"{part}_{side}"].to_numpy(dtype=float) for side in ("one", "other") for part in _PARTS]
         units: int | tuple[int, ...] = len(both)
+        samples = [Sample((columns[0], columns[3]), (columns[1], columns[2]))]
     else:
         columns = [part[name].to_numpy(dtype=float) for part in parts for name in _PARTS]
         units = (len(parts[0]), len(parts[1]))
+        samples = [Sample(columns[:1], columns[1:2]), Sample(columns[3:], columns[2:3])]
 
     def figure(*drawn: Rows, axis: int = -1) -> Floats:
         one, other = drawn[0], drawn[-1]
         means = [column[rows].mean(axis) for column, rows in zip(columns, (one, one, other, other), strict=True)]
         return np.asarray(means[0] / means[1] / (means[2] / means[3]), dtype=np.float64)
 
-    ratio = bca(figure, units, "×", method.level)
-    strict = ratio if comparisons < 2 else bca(figure, units, "×", 1 - method.alpha / comparisons)
-    if strict.low is None or strict.high is None:
-        return RatioContrast(*names, ratio if ratio.low is not None else _why(ratio), None, None, CANNOT_BE_TOLD)
-    decision = LOWER if strict.high < 1 else HIGHER if strict.low > 1 else NOT_APART
-    return RatioContrast(*names, ratio, None, None, decision)
-
-
-def _why(ratio: Estimate) -> Estimate:
-    return ratio if ratio.note else Estimate(ratio.value, ratio.unit, n=ratio.n, note=NO_SCATTER)
+    return quotient(samples, "×", method.level), bca(figure, units, "×", method.level)

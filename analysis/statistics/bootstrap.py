@@ -1,7 +1,7 @@
 """What is the interval of a figure that no t test has? Bias-corrected, accelerated bootstrap, blocks resampled whole.
 
-B. Efron, JASA 82, 1987. Seeded: the same data give the same interval. Of few blocks it is too narrow: its coverage at
-nominal 95 % is stated where it is used.
+B. Efron, JASA 82, 1987. Seeded: the same data give the same interval. Of few blocks it is too narrow (its
+coverage: docs/calibration.md); ``quotients`` holds its level there.
 """
 
 from __future__ import annotations

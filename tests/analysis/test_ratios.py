@@ -46,6 +46,12 @@ def test_the_mean_of_ratios_and_the_ratio_of_means_are_each_as_declared(simulate
         assert contrast.ratio.low < contrast.ratio.value < contrast.ratio.high
     lean = np.array(made.energies("lean")).mean() / np.mean(accuracies(made, "lean"))
     assert lean / (energy.mean() / accuracy.mean()) == approx(second.contrasts[0].ratio.value, rel=1e-9)
+    # The bootstrap stands beside it, a little narrower.
+    for item in (*second.sides, *second.contrasts):
+        told = item.figure if item in second.sides else item.ratio
+        assert told.value == approx(item.bootstrap.value)
+        assert 0.7 < (item.bootstrap.high - item.bootstrap.low) / (told.high - told.low) < 1.1
+    assert all(item.bootstrap is None for item in (*first.sides, *first.contrasts))
 
 
 def test_the_ready_ones_have_their_units_and_factors(simulate_once):
@@ -66,11 +72,21 @@ def test_a_drift_that_a_block_shares_widens_no_comparison_of_ratios_of_means(sim
     made = simulate_once(blocks=15, drift=0.3, noise=0.002, protocol=declared(quotient))
     (item,) = found(made).values()
     (contrast,) = item.contrasts
-    assert ("lower", None) == (contrast.decision, contrast.p)
+    assert "lower" == contrast.decision
+    assert contrast.p < 1e-6
     assert 0.95 == approx(contrast.ratio.value, rel=0.02)
     width = contrast.ratio.high - contrast.ratio.low
     figure = item.sides[0].figure
     assert width < 0.5 * (figure.high - figure.low) / figure.value
+
+
+def test_comparisons_of_ratios_of_means_are_corrected_over_their_family(simulate_once):
+    quotient = {"name": "power", "of": "energy", "per": "duration", "aggregation": "ratio_of_means"}
+    settings = {"configurations": {"base": 1.0, "lean": 0.95, "same": 1.0}, "accuracy": {}, "blocks": 8}
+    protocol = {"analysis": {"ratio": [quotient], "correction": "bonferroni", "baseline": "base"}}
+    (item,) = found(simulate_once(**settings, protocol=protocol)).values()
+    assert [min(1.0, 2 * contrast.p) for contrast in item.contrasts] == approx([c.p_adjusted for c in item.contrasts])
+    assert ["lower", "not told apart"] == [contrast.decision for contrast in item.contrasts]
 
 
 def test_what_no_run_reports_is_said_and_never_a_number(simulate_once):
