@@ -100,3 +100,5 @@ class Temporal:
     loads: tuple[Load, ...] = ()
     accuracy: str = ""
     """The metric of the epochs that is the accuracy above; empty where none is reported."""
+    has_band: bool = False
+    """Whether the power over time of some configuration has a band for all times at once, by flips of whole runs."""

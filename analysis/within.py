@@ -14,6 +14,7 @@ import pandas as pd
 from analysis.curve import complete
 from analysis.epochs import accuracy_metric, epoch_means, epoch_rates
 from analysis.load import Night
+from analysis.statistics.bands import FEWEST_FLIPPED
 from analysis.statistics.describe import mean
 from analysis.statistics.slopes import median_slope
 from analysis.temporal import Course, Dips, Load, Temporal
@@ -48,6 +49,7 @@ def temporal(
         dips=tuple(dips(traces.runs, of, choice, level)),
         loads=tuple(loads(night.records, traces.runs, of, level)),
         accuracy=told if len(epochs) and epochs["accuracy_pct"].notna().any() else "",
+        has_band=any(sum(1 for _ in complete(traces.runs, runs, choice)) >= FEWEST_FLIPPED for runs in of.values()),
     )
     return found if any((found.epochs, found.courses, found.dips, found.loads)) else None
 

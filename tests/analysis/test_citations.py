@@ -68,7 +68,7 @@ def test_the_methods_of_a_night_cite_what_it_used_and_nothing_else(found):
     keys = [item.key for item in found.references]
     assert list(range(1, len(keys) + 1)) == [item.number for item in found.references]
     assert {"student1908", "schuirmann1987", "wilcoxon1945", "sen1968", "scipy", "nightwatt"} <= set(keys)
-    assert set() == {"holm1979", "friedman1937", "dunn1964", "williams1949"} & set(keys)
+    assert set() == {"holm1979", "friedman1937", "dunn1964", "williams1949", "telschowschwartzman2022"} & set(keys)
     assert set(map(str, range(1, len(keys) + 1))) == set(re.findall(r"\[(\d+)\]", found.methods))
     assert not re.search(r"\[@|\(\w+, \d{4}\)", found.methods)
 
@@ -80,11 +80,11 @@ def test_every_test_of_the_tables_is_named_in_the_methods(found):
     assert set() == {name for name in names if not any(name.startswith(begin) for begin, _, _ in _OF_TESTS)}
 
 
-def test_three_configurations_cite_their_correction(simulate):
+def test_three_configurations_cite_their_correction_and_seven_runs_the_band_of_power(simulate):
     names = {"a": 1.0, "b": 0.9, "c": 1.1}
-    night = simulate(configurations=names, blocks=5, epochs=0)
+    night = simulate(configurations=names, blocks=7, epochs=0)
     keys = {item.key for item in study(load(night.path)).references}
-    assert {"holm1979", "friedman1937"} <= keys
+    assert {"holm1979", "friedman1937", "telschowschwartzman2022"} <= keys
 
 
 def test_what_is_to_be_copied_holds_the_same_references(found):
