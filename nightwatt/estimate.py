@@ -64,7 +64,7 @@ def command(
         from nightwatt.foretelling import running_lines
 
         return _say(*running_lines(loaded, epochs, window), as_json=as_json)
-    seen = _seen(loaded, tdp_W, epochs)
+    seen = seen_in(loaded, tdp_W, epochs)
     if before is not None:
         from nightwatt.foretelling import before_lines
 
@@ -120,7 +120,8 @@ def _refuse(
         raise UsageError("a night was given twice", where=str(twice), remedy="give each night once")
 
 
-def _seen(nights: Sequence[Night], tdp_W: float | None, epochs: int | None) -> Seen:
+def seen_in(nights: Sequence[Night], tdp_W: float | None = None, epochs: int | None = None) -> Seen:
+    """The runs of the nights that tell their epochs; raises UsageError where none does."""
     from analysis.estimate.observed import observe
     from harness.errors import UsageError
 

@@ -26,7 +26,6 @@ def before_lines(
     nights: Sequence[Night], seen: Seen, asked: str, override: Sequence[str], *, epochs: int | None, level: float
 ) -> Told:
     """What a night of the protocol ``asked`` will use, by the nights that are over."""
-    from analysis.estimate.ahead import before
     from harness.forecast import forecast
     from harness.plan import make_plan
     from harness.protocol import find, parse_overrides
@@ -34,8 +33,7 @@ def before_lines(
 
     protocol = read(find(asked), parse_overrides(list(override)))
     plan = make_plan(protocol)
-    most = None if epochs is None else float(epochs)
-    found = before(seen.runs, _coming(nights, protocol, plan), nights[0].host, level=level, planned=most)
+    found = foretold(nights, seen, protocol, plan, epochs=epochs, level=level)
     length_s = None if found.run_s is None else forecast(protocol, plan, found.run_s).best_s
     body = {
         "title": protocol.title,
@@ -45,6 +43,30 @@ def before_lines(
         "domains": list(seen.domains),
     }
     return list(_ahead(protocol.title, seen, found, length_s)), body
+
+
+def foretold(
+    nights: Sequence[Night], seen: Seen, protocol: Protocol, plan: Plan, *, epochs: int | None, level: float
+) -> NightAhead:
+    """What a night of this plan will use, by the runs ``seen`` in ``nights``."""
+    from analysis.estimate.ahead import before
+
+    most = None if epochs is None else float(epochs)
+    return before(seen.runs, _coming(nights, protocol, plan), nights[0].host, level=level, planned=most)
+
+
+def night_line(seen: Seen, found: NightAhead) -> str:
+    """The energy of a night in one line."""
+    from analysis.numbers import scale
+
+    factor, unit = scale([found.energy.value], "J")
+    modelled = "modelled, not measured; " if seen.quality != "measured" else ""
+    rehearsal = "REHEARSAL; " if seen.rehearsal else ""
+    why = f"{found.energy.note}; " if found.energy.note else ""
+    return (
+        f"Energy: {_number(found.energy, factor)} {unit} in the windows of all runs ({rehearsal}{modelled}{why}"
+        f"{' + '.join(seen.domains)}; by {len(seen.runs)} runs that are over)"
+    )
 
 
 def _coming(nights: Sequence[Night], protocol: Protocol, plan: Plan) -> list[Coming]:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
+    from analysis.estimates import Estimate
     from analysis.statistics.design import Design
     from harness.forecast import Forecast
     from harness.plan import Plan, Slot
@@ -35,6 +35,11 @@ def command(
     ] = None,
     whole: Annotated[bool, typer.Option("--all", help="Show every row of a long order.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print all of it as JSON, every slot included.")] = False,
+    *,
+    like: Annotated[
+        list[Path] | None,
+        typer.Option("--like", metavar="NIGHT", help="Foretell length and energy by a night's runs; may be repeated."),
+    ] = None,
 ) -> int:
     """Show order, best and worst finish clock, disk, and the smallest effect that the design can see."""
     from harness.forecast import forecast
@@ -45,22 +50,48 @@ def command(
     file, overrides = find(protocol), parse_overrides(override or [])
     asked = read(file, overrides)
     plan = make_plan(asked)
+    foretold = _foretold(asked, plan, like) if like else None
+    if foretold is not None and run_s is None:
+        run_s = foretold.run_s
     ahead = forecast(asked, plan, run_s or 0.0)
     design = _design(asked, plan)
     if as_json:
-        _print_json(plan, ahead, design, {"protocol_file": str(file), "overrides": overrides, "run_s": run_s})
+        told = {"protocol_file": str(file), "overrides": overrides, "run_s": run_s}
+        told |= {"energy": asdict(foretold.energy)} if foretold is not None else {}
+        _print_json(plan, ahead, design, told)
     else:
         now_s = time.time()
         lines = [
             *_head(asked, plan, file, overrides),
             *_order(plan, whole),
             *_length(asked, ahead, run_s, now_s),
+            *([foretold.line] if foretold is not None else []),
             *_on_cluster(asked, plan, run_s),
             *_effects(design),
             *_cautions(design),
         ]
         print("\n".join(lines))
     return 0
+
+
+@dataclass(frozen=True)
+class _Foretold:
+    """What other nights foretell of this one."""
+
+    run_s: float | None
+    line: str
+    energy: Estimate
+
+
+def _foretold(protocol: Protocol, plan: Plan, nights: Sequence[Path]) -> _Foretold:
+    from analysis.load import load
+    from nightwatt.estimate import LEVEL, seen_in
+    from nightwatt.foretelling import foretold, night_line
+
+    loaded = [load(night) for night in nights]
+    seen = seen_in(loaded)
+    found = foretold(loaded, seen, protocol, plan, epochs=None, level=LEVEL)
+    return _Foretold(found.run_s, night_line(seen, found), found.energy)
 
 
 def _design(protocol: Protocol, plan: Plan) -> Design:

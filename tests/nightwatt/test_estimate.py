@@ -111,6 +111,20 @@ def test_what_was_never_measured_is_foretold_by_regression_and_says_so(night, pr
         assert part in out
 
 
+def test_a_plan_takes_length_and_energy_from_a_night_that_was_like_it(night, protocol, capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(["plan", str(protocol), "--like", str(night), "--set", "design.blocks=9", "--json"])
+    assert not ended.value.code
+    body = json.loads(capsys.readouterr().out)
+    _, out, _ = run(capsys, night, "--before", protocol, "--set", "design.blocks=9", "--json")
+    before = json.loads(out)
+    assert (before["run_s"], before["energy"]) == (body["run_s"], body["energy"])
+    assert before["night_s"] == body["forecast"]["best_s"]
+    with pytest.raises(SystemExit):
+        main(["plan", str(protocol), "--like", str(night)])
+    assert "in the windows of all runs" in capsys.readouterr().out
+
+
 def going_on(night, folder, *, seen):
     """A copy of the night with a run in progress: so many epochs of 2 s at 50 W in each domain."""
     copy = folder / night.name
