@@ -256,7 +256,8 @@ def _together(
 
     Dunnett where all are held against one, Games-Howell where every pair is; Dunn on ranks for both.
     """
-    names = list(dict.fromkeys(name for pair in pairs for name in pair if name in sides))
+    # The earlier of a pair stands last in it: in the family's own order every pair is (later, earlier).
+    names = list(dict.fromkeys(name for pair in pairs for name in reversed(pair) if name in sides))
     told = [pair for pair in pairs if pair[0] in sides and pair[1] in sides]
     baselines = {baseline for _, baseline in told}
     if len(names) < 3 or not told:

@@ -31,6 +31,7 @@ from analysis.energy import choice_of, measure, of_choice, window_rows
 from analysis.epochs import epoch_rows
 from analysis.equivalences import equivalences
 from analysis.exploratory import exploratory
+from analysis.factor_ranks import factor_ranks
 from analysis.facts import design as design_facts
 from analysis.facts import read_by as sources_read
 from analysis.facts import reproduce
@@ -180,6 +181,7 @@ def examine(night: Night, plan: Analysis | None = None) -> Study:
         ),
         omnibus=(
             *omnibus(night, kept, configurations),
+            *factor_ranks(night, kept),
             *by_night.tests,
             *by_node.tests,
             *associations(

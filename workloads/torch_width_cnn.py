@@ -9,6 +9,11 @@ Study 1 is Maytom 2025: three widths, each in float32 and with automatic mixed p
 
 Phases: setup (from the import of the framework on), then train > epoch N > evaluate N. "train" is the window to
 compare: it holds every epoch with its evaluation, as in the study.
+
+"input_wait_s" is the host's time within it to get its next batch, taken around next(): with the loader on the CPU, the
+wait for its workers (their start included). On CUDA no part of it waits for the device's results, so that with
+``--input device`` it is the time to queue that work; the GPU's own share of it is not told, and where the queue is full
+it holds some of the step's own work.
 Exit codes: 2 for wrong use or data, 3 for a device that is not there or lacks the precision.
 """
 
@@ -104,6 +109,7 @@ def main(options: argparse.Namespace) -> None:
     with marks.phase("train"):
         for epoch in range(1, options.epochs + 1):
             with marks.phase(f"epoch {epoch}") as metrics:
+                waited_s = trainer.input_wait_s
                 started_s = time.monotonic()
                 metrics["loss"], metrics["accuracy"] = trainer.train(training_batches())
                 synchronise(device)
@@ -111,6 +117,7 @@ def main(options: argparse.Namespace) -> None:
                 with marks.phase(f"evaluate {epoch}"):
                     metrics["val_loss"], metrics["val_accuracy"] = trainer.evaluate(test_batches())
                     synchronise(device)
+                metrics["input_wait_s"] = trainer.input_wait_s - waited_s
             history.append(metrics)
             print(f"epoch {epoch}: " + ", ".join(f"{name} {value:.4f}" for name, value in metrics.items()), flush=True)
 
@@ -124,6 +131,7 @@ def main(options: argparse.Namespace) -> None:
         steps=trainer.steps,
         images_per_s=images_per_s,
         precision=options.precision,
+        input_wait_s=trainer.input_wait_s,
     )
     marks.result(device=name, max_memory_B=max_memory_B(device), torch_version=torch.__version__)
     print(
@@ -152,6 +160,7 @@ class Trainer:
     def __init__(self, model: Any, options: argparse.Namespace, device: Any) -> None:
         self.model, self.device, self.most_steps = model, device, options.steps
         self.steps = self.images = 0
+        self.input_wait_s = 0.0
         reduced = {"float16": torch.float16, "bfloat16": torch.bfloat16}.get(options.precision)
         self.autocast = torch.autocast(device.type, dtype=reduced, enabled=reduced is not None)
         self.scaler = torch.amp.GradScaler(device.type, enabled=options.precision == "float16")
@@ -168,7 +177,7 @@ class Trainer:
         """One epoch; mean loss and accuracy over its images, as they were before each step."""
         self.model.train()
         tally = Tally(self.device)
-        for inputs, labels in islice(batches, self.most_steps or None):
+        for inputs, labels in islice(self.waited(batches), self.most_steps or None):
             self.optimiser.zero_grad(set_to_none=True)
             with self.autocast:
                 outputs = self.model(inputs)
@@ -186,10 +195,21 @@ class Trainer:
         self.model.eval()
         tally = Tally(self.device)
         with torch.inference_mode():
-            for inputs, labels in batches:
+            for inputs, labels in self.waited(batches):
                 outputs = self.model(inputs)
                 tally.add(nn.functional.cross_entropy(outputs, labels), outputs, labels)
         return tally.means()
+
+    def waited(self, batches: Iterable[tuple[Any, Any]]) -> Iterator[tuple[Any, Any]]:
+        """The same batches; the time to get each of them is added up."""
+        iterator = iter(batches)
+        while True:
+            started_s = time.perf_counter()
+            batch = next(iterator, None)
+            self.input_wait_s += time.perf_counter() - started_s
+            if batch is None:
+                return
+            yield batch
 
 
 class Tally:

@@ -231,3 +231,32 @@ def test_fifteen_epochs_of_digits_reach_95_percent_at_width_1(execute):
     outcome = execute("torch_width_cnn.py", *recipe, "--epochs", "15")
 
     assert outcome.marks.results["accuracy"] > 0.95
+
+
+def test_the_wait_for_input_is_that_of_the_iterator_and_not_of_the_step(cnn, options):
+    chosen = options("--device", "cpu", "--lr", "0.01")
+    trainer = cnn.Trainer(cnn.network(1), chosen, cnn.torch.device("cpu"))
+    batch = cnn.torch.zeros(4, 3, 32, 32), cnn.torch.zeros(4, dtype=cnn.torch.int64)
+
+    def slow():
+        for _ in range(3):
+            time.sleep(0.05)
+            yield batch
+
+    trainer.train(slow())
+    assert trainer.input_wait_s >= 0.15
+    before = trainer.input_wait_s
+    for _ in trainer.waited([batch] * 3):
+        time.sleep(0.05)
+    assert trainer.input_wait_s - before < 0.05
+
+
+def test_the_wait_is_a_result_and_a_metric_of_each_epoch_that_add_up(execute):
+    outcome = execute("torch_width_cnn.py", *SMALL, "--input", "loader", "--workers", "0")
+    told = [phase.metrics["input_wait_s"] for phase in outcome.marks.phases if phase.name.startswith("epoch")]
+    assert outcome.marks.results["input_wait_s"] == pytest.approx(sum(told))
+    assert (
+        0
+        < outcome.marks.results["input_wait_s"]
+        < sum((phase.end_ns - phase.begin_ns) / 1e9 for phase in outcome.marks.phases if phase.name == "train")
+    )

@@ -1,0 +1,59 @@
+"""Each factor by itself: Kruskal-Wallis with eta squared, point-biserial r of two levels; by hand."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from analysis.factor_ranks import factor_ranks
+from analysis.load import load
+from analysis.study import study
+
+approx = pytest.approx
+
+
+@pytest.fixture(scope="module")
+def night(simulate_grid):
+    return load(simulate_grid(3, 2, blocks=4).path)
+
+
+def frame(night):
+    rng = np.random.default_rng(5)
+    return pd.DataFrame(
+        [{"configuration": name, "value": rng.normal(100, 5)} for name in night.configurations for _ in range(4)]
+    )
+
+
+def test_kruskal_by_factor_and_point_biserial_are_those_of_the_pooled_runs(night):
+    runs = frame(night)
+    found = {test.name: test for test in factor_ranks(night, runs)}
+    of = {
+        factor: runs.configuration.map(lambda name, f=factor: night.levels[name][f])
+        for factor in ("width", "precision")
+    }
+    groups = [runs.value[of["width"] == level] for level in (1, 2, 3)]
+    test = found["Kruskal-Wallis, by width"]
+    expected = stats.kruskal(*groups)
+    assert (expected.statistic, expected.pvalue) == approx((test.statistic, test.p))
+    assert (test.statistic - 3 + 1) / (24 - 3) == approx(test.estimate.value)
+    r = found["point-biserial r with precision (mixed_float16 = 1, float32 = 0)"]
+    assert stats.pointbiserialr(of["precision"] == "mixed_float16", runs.value).statistic == approx(r.statistic)
+    assert r.p is None
+    assert "effect size" in r.note
+    assert not [name for name in found if name.startswith("point-biserial r with width")]
+    assert all("exploratory" in item.note and "blocks" in item.note for item in found.values())
+
+
+def test_a_factor_of_which_one_level_has_runs_is_left_out(night):
+    runs = frame(night)
+    one = runs[[night.levels[name]["width"] == 1 for name in runs.configuration]]
+    assert ["Kruskal-Wallis, by precision"] == [
+        test.name for test in factor_ranks(night, one) if "Kruskal" in test.name
+    ]
+    assert [] == factor_ranks(night, runs.iloc[:0])
+
+
+def test_they_stand_among_the_findings_of_a_night(night):
+    names = [test.name for test in study(night).omnibus]
+    assert "Kruskal-Wallis, by width" in names
+    assert "Kruskal-Wallis, by precision" in names
