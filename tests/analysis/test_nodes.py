@@ -46,6 +46,7 @@ def test_each_node_stands_by_itself_its_interaction_is_tested_and_the_headline_i
     assert ["node0000", "node0001", "node0002"] == [item.node for item in found.nodes]
     assert [4, 4, 4] == [item.ratio.n for item in found.nodes]
     assert 12 == found.comparisons[0].pairs
+    assert "3 nodes or levels of nodes" in found.methods
     names = {test.name for test in found.omnibus}
     assert {"node × lean against base", "paired t over nodes, lean against base"} <= names
     assert "nodes-fixed" in codes(found)
@@ -103,6 +104,7 @@ def test_what_ran_before_a_run_is_what_ran_before_it_on_its_node(spread):
         assert [of[name] for name in names[:-1]] == [before[name] for name in names[1:]]
 
 
+@pytest.mark.usefixtures("unrendered")
 def test_the_page_has_the_tables_of_the_nodes_and_of_slurm_s_account(spread):
     folder = spread()
     folder.cluster.mkdir()

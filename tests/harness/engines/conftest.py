@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -111,6 +112,14 @@ class Cluster:
             daemon.kill()
             daemon.wait(15)
 
+    def end_steps(self) -> None:
+        """End what slurmd has left: a step that could not tell its end to anybody."""
+        conf = str(self.root / "slurm.conf").encode()
+        for process in Path("/proc").glob("[0-9]*"):
+            if int(process.name) != os.getpid() and _started_by(process, conf):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(int(process.name), signal.SIGKILL)
+
     def start_controller(self) -> None:
         """The controller, with what it knew when it was stopped."""
         self.start("slurmctld", "slurmctld", "-D", "-f", str(self.root / "slurm.conf"))
@@ -140,10 +149,20 @@ class Cluster:
 
     def clear(self) -> None:
         """Nothing waits or is executed any more, and the nodes are idle."""
+        if "slurmctld" not in self.daemons:  # a test that failed while it was away
+            self.start_controller()
         self.ask("scancel", "--user=root")
         with contextlib.suppress(AssertionError):
             wait_for(lambda: not self.ask("squeue", "-h").stdout.strip())
         wait_for(lambda: self.idle() >= {"node1", "node2", "node3"})
+
+
+def _started_by(process: Path, conf: bytes) -> bool:
+    """Whether a process belongs to the cluster of this configuration."""
+    try:
+        return b"SLURM_CONF=" + conf in (process / "environ").read_bytes().split(b"\0")
+    except OSError:
+        return False
 
 
 def wait_for(asked: Callable[[], Any], patience_s: float = PATIENCE_S) -> Any:
@@ -217,12 +236,12 @@ def running(root: Path, *, accounting: bool = False) -> Iterator[Cluster]:
         wait_for(lambda: cluster.idle() >= {"node1", "node2", "node3"}, 60)
         yield cluster
     finally:
-        if "slurmctld" in cluster.daemons:
-            with contextlib.suppress(AssertionError, subprocess.TimeoutExpired):
-                cluster.ask("scancel", "--user=root")
-                wait_for(lambda: not cluster.ask("squeue", "-h").stdout.strip(), 30)
+        with contextlib.suppress(AssertionError, subprocess.TimeoutExpired):
+            if cluster.daemons.keys() >= {"node1", "node2", "node3"}:
+                cluster.clear()  # what is executed tells the controller of its end, again and again until that hears it
         for name in [*reversed(cluster.daemons)]:
             cluster.stop(name)
+        cluster.end_steps()
 
 
 def _start_accounting(cluster: Cluster, port: int, database: int) -> None:
