@@ -109,8 +109,8 @@ def _design(protocol: Protocol, plan: Plan) -> Design:
         outlier_rule=analysis.outliers.rule,
         outlier_threshold=analysis.outliers.threshold,
         ddof=analysis.outliers.ddof,
-        # What is said beforehand of a margin is said of raw values.
-        margin=aim.margin if aim is not None and aim.scale == "difference" else None,
+        margin=aim.margin if aim is not None else None,
+        margin_of_ratio=aim is not None and aim.scale == "ratio",
         margin_metric=aim.metric if aim is not None else "",
         one_seed=protocol.design.workload_seed == "fixed",
         classic=analysis.recipe == "classic",

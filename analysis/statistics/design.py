@@ -32,7 +32,8 @@ class Design:
     outlier_threshold: float = 3.0
     ddof: int = 1
     margin: float | None = None
-    """Of the equivalence that is to be shown, in its metric's unit."""
+    """Of the equivalence that is to be shown, in its metric's unit, or of a ratio as a fraction."""
+    margin_of_ratio: bool = False
     margin_metric: str = ""
     one_seed: bool = False
     classic: bool = False
@@ -169,16 +170,22 @@ def _outliers(design: Design) -> Iterator[Caution]:
 def _equivalence(design: Design) -> Iterator[Caution]:
     if design.margin is None or design.configurations < 2:
         return
-    often = largest_deviation(design.runs, design.margin, alpha=design.alpha, paired=design.paired)
-    half = largest_deviation(design.runs, design.margin, alpha=design.alpha, power=0.5, paired=design.paired)
+    # A ratio is tested on logarithms, on which a scatter is a fraction of the value.
+    edge = math.log1p(design.margin) if design.margin_of_ratio else design.margin
+    often = largest_deviation(design.runs, edge, alpha=design.alpha, paired=design.paired)
+    half = largest_deviation(design.runs, edge, alpha=design.alpha, power=0.5, paired=design.paired)
     if often is None or half is None:
         return
-    twice = equivalence_power(design.runs, 2 * often, design.margin, alpha=design.alpha, paired=design.paired) or 0.0
+    twice = equivalence_power(design.runs, 2 * often, edge, alpha=design.alpha, paired=design.paired) or 0.0
+    margin, told, what = f"{design.margin:g}", [f"{part:.3g}" for part in (often, half, 2 * often)], ""
+    if design.margin_of_ratio:
+        margin = f"a ratio of 1 / {1 + design.margin:g} to {1 + design.margin:g}"
+        told, what = [f"{100 * part:.3g} %" for part in (often, half, 2 * often)], "relative "
     yield Caution(
         "equivalence-power",
-        f"Equivalence of {design.margin_metric} within {design.margin:g} is shown in {100 * POWER:.0f} % of nights"
-        f" where its standard deviation between runs is at most {often:.3g}, in half of them at {half:.3g}, in"
-        f" {100 * twice:.0f} % at {2 * often:.3g} (no true difference, arms independent).",
+        f"Equivalence of {design.margin_metric} within {margin} is shown in {100 * POWER:.0f} % of nights"
+        f" where its {what}standard deviation between runs is at most {told[0]}, in half of them at {told[1]}, in"
+        f" {100 * twice:.0f} % at {told[2]} (no true difference, arms independent).",
         "more blocks, or a margin that can be defended beforehand",
     )
 

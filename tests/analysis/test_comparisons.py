@@ -10,6 +10,8 @@ import pytest
 
 from analysis.comparisons import Method, compare, contrasts, decide, disagree
 from analysis.findings import Test as Tested
+from analysis.load import load
+from analysis.study import study
 
 approx = pytest.approx
 BLOCKS = Method("blocks", blocked=True, alpha=0.05)
@@ -133,3 +135,21 @@ def test_a_decision_needs_a_p_and_a_sign():
     assert "not told apart" == decide(Tested("t", 3.0, 0.05, (5,)), 0.05)
     assert "not told apart" == decide(Tested("t", 3.0, 0.01, (5,), p_adjusted=0.06), 0.05)
     assert "cannot be told" == decide(Tested("t", None, None, (1,)), 0.05)
+
+
+def test_a_declared_family_of_pairs_is_compared_although_a_baseline_is_named(simulate_once):
+    settings = {"configurations": {"base": 1.0, "lean": 0.95, "same": 1.0}, "accuracy": {}, "blocks": 8}
+    told = {}
+    for family in ("baseline", "pairs"):
+        protocol = {"analysis": {"baseline": "base", "family": family}}
+        told[family] = study(load(simulate_once(**settings, protocol=protocol).path)).comparisons
+    against, pairs = told["baseline"], told["pairs"]
+    assert [("lean", "base"), ("same", "base")] == [(item.configuration, item.baseline) for item in against]
+    assert [("lean", "base"), ("same", "base"), ("same", "lean")] == [
+        (item.configuration, item.baseline) for item in pairs
+    ]
+    assert [item.tests[0].p for item in against] == pytest.approx([item.tests[0].p for item in pairs[:2]])
+    # Every pair stands in Games and Howell's procedure.
+    assert min(item.tests[0].p_adjusted for item in pairs) > min(item.tests[0].p_adjusted for item in against)
+    for items, name in ((against, "Dunnett on logs"), (pairs, "Games-Howell on logs")):
+        assert all(name in {test.name for test in item.tests} for item in items)

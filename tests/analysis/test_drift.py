@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
+import pandas as pd
 import pytest
 
+from analysis.drift import drift
+from analysis.joined import join
 from analysis.load import load
 from analysis.study import examine
 
@@ -87,3 +91,81 @@ def test_an_accepted_change_is_no_drift(simulate):
 
 def test_too_few_runs_have_no_drift_to_tell(simulate_once):
     assert {} == slopes(simulate_once(blocks=1).path)
+
+
+HEAT = "start temperature of gpu0"
+
+
+def night_of(draw, *, warming=0.0, coupling=0.0, blocks=10):
+    """The runs of a night of two configurations whose start temperatures scatter by 1 °C.
+
+    ``warming``: °C a run; ``coupling``: part of the energy that each °C adds.
+    """
+    n = 2 * blocks
+    who = np.concatenate([draw.permutation(["base", "lean"]) for _ in range(blocks)])
+    heat = 40 + warming * np.arange(n) + draw.standard_normal(n)
+    logs = 7 + 0.05 * (who == "base") + coupling * (heat - 40) + 0.003 * draw.standard_normal(n)
+    columns = {"configuration": who, "block": np.repeat(np.arange(blocks), 2), "position": [1, 2] * blocks}
+    columns |= {
+        "order": np.arange(1, n + 1),
+        "value": np.exp(logs),
+        "started_s": 60.0 * np.arange(n),
+        "duration_s": 9.0,
+    }
+    columns |= {"start_temperature_C.gpu0": heat, "cohort": 1, "node": "", "run": [f"r{place}" for place in range(n)]}
+    return pd.DataFrame(columns)
+
+
+def slopes_of(runs):
+    return {test.name: test for test in drift(runs, runs, response="energy", blocked=True, level=0.95)}
+
+
+def test_a_start_temperature_that_scatters_and_does_not_move_alarms_at_alpha():
+    draw, nights, names = np.random.default_rng(4), 80, (f"{HEAT} against run order", f"energy against {HEAT}")
+    alarms, covered = np.zeros(2), np.zeros(2)
+    for _ in range(nights):
+        found = slopes_of(night_of(draw))
+        alarms += [found[name].p < 0.05 for name in names]
+        covered += [found[name].estimate.low <= 0 <= found[name].estimate.high for name in names]
+    slack = 3 * (0.05 * 0.95 / nights) ** 0.5
+    assert np.all(alarms / nights <= 0.05 + slack)
+    assert np.all(covered / nights >= 0.95 - slack)
+
+
+def test_a_start_temperature_that_rises_and_moves_the_energy_is_found_with_its_slopes():
+    draw, nights = np.random.default_rng(5), 30
+    seen, covered = np.zeros(2), np.zeros(2)
+    for _ in range(nights):
+        found = slopes_of(night_of(draw, warming=0.2, coupling=0.004))
+        rising, moved = found[f"{HEAT} against run order"], found[f"energy against {HEAT}"]
+        seen += [rising.p < 0.05, moved.p < 0.05]
+        covered += [
+            rising.estimate.low <= 0.2 <= rising.estimate.high,
+            moved.estimate.low <= 0.004 <= moved.estimate.high,
+        ]
+        assert ("°C/run", "1/°C") == (rising.estimate.unit, moved.estimate.unit)
+    assert np.all(seen / nights > 0.85)
+    assert np.all(covered / nights > 0.82)
+
+
+def test_heat_that_one_configuration_leaves_to_the_next_run_is_a_carry_over_of_temperature():
+    draw = np.random.default_rng(6)
+    runs = night_of(draw, blocks=20)
+    name = f"{HEAT} against the configuration before it"
+    calm = slopes_of(runs)[name]
+    after = runs.configuration.shift(1) == "base"
+    warmer = runs.assign(**{"start_temperature_C.gpu0": runs["start_temperature_C.gpu0"] + 4.0 * after})
+    assert slopes_of(warmer)[name].p < 0.001 < calm.p
+
+
+def test_the_drift_of_each_joined_night_is_told_by_itself(simulate_once):
+    settings = {"epochs": 0, "train_s": 1.0, "context": False, "accuracy": {}, "blocks": 12, "noise": 0.003}
+    paths = [simulate_once(**settings, seed=seed, drift=size).path for seed, size in ((41, 0.05), (42, 0.0))]
+    found = examine(join(paths)).findings
+    told = {test.name: test for test in found.drift if test.name.startswith("energy against run order")}
+    assert 2 == len(told)
+    assert all(", night " in name for name in told)
+    drifting, steady = told.values()
+    assert 0.05 / 23 == pytest.approx(drifting.estimate.value, rel=0.25)
+    assert drifting.p < 1e-4 < 0.05 < steady.p
+    assert (24,) == steady.n

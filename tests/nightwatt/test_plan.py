@@ -99,3 +99,15 @@ def test_of_a_night_on_a_cluster_it_is_said_what_a_task_takes(tmp_path):
         capture_output=True, text=True, timeout=120, check=True,
     )  # fmt: skip
     assert "On Slurm: 5 tasks, a block each with its own warm-up, at most 2 at once" in done.stdout
+
+
+def test_the_power_of_a_relative_margin_is_told(planned):
+    text = planned("analysis.equivalence={metric = 'energy', margin = 0.02, scale = 'ratio'}")
+    assert "Equivalence of energy within a ratio of 1 / 1.02 to 1.02 is shown in 90 % of nights" in text
+
+
+def test_a_family_of_all_pairs_is_reckoned_with_although_a_baseline_is_named(planned):
+    three = ("factors.width=[1, 2, 3]", "analysis.baseline='1'")
+    against, pairs = planned(*three), planned(*three, "analysis.family='pairs'")
+    assert "over 2 comparisons (Holm's first step)" in against
+    assert "over 3 comparisons (Holm's first step)" in pairs

@@ -1,6 +1,11 @@
+import math
+import re
+
+import numpy as np
 import pytest
 
 from analysis.statistics.design import CANNOT, Design, cautions
+from analysis.statistics.equivalence import EQUIVALENT, paired_equivalence, unpaired_equivalence
 
 
 def codes(**settings):
@@ -107,3 +112,22 @@ def test_what_a_design_cannot_do_comes_first():
     cannot = [code in CANNOT for code in found]
     assert sorted(cannot, reverse=True) == cannot
     assert 2 == sum(cannot)
+
+
+@pytest.mark.parametrize(("runs", "order"), [(12, "blocks"), (12, "shuffle")])
+def test_the_power_of_a_relative_margin_is_told_and_is_that_of_simulated_nights(runs, order):
+    settings = {"runs": runs, "order": order, "margin": 0.02, "margin_metric": "energy", "margin_of_ratio": True}
+    message = caution("equivalence-power", **settings).message
+    assert "energy within a ratio of 1 / 1.02 to 1.02 is shown in 90 % of nights" in message
+    found = re.search(
+        r"relative standard deviation between runs is at most ([\d.]+) %, in half of them at ([\d.]+) %", message
+    )
+    draw, nights = np.random.default_rng(6), 300
+    test = paired_equivalence if order == "blocks" else unpaired_equivalence
+    for told, power in zip(found.groups(), (0.9, 0.5), strict=True):
+        logs = float(told) / 100 * draw.standard_normal((nights, 2, runs))
+        names = ("energy", "lean", "base")
+        shown = [
+            test(*np.exp(night), 0.02, alpha=0.05, names=names, scale="ratio").decision == EQUIVALENT for night in logs
+        ]
+        assert np.mean(shown) == pytest.approx(power, abs=3 * math.sqrt(power * (1 - power) / nights) + 0.005)
