@@ -149,16 +149,21 @@ def _stamp(quality: str, *, rehearsal: bool) -> Iterator[str]:
 
 def running_lines(nights: Sequence[Night], epochs: int | None, window: int) -> Told:
     """What the runs that go on will use; their folders are only read."""
-    from analysis.estimate.observed import observe
+    from analysis.estimate.observed import names_of, observe
     from harness.errors import UsageError
     from harness.record import PARTIAL, SAMPLES_CSV
 
     told: list[Running] = []
-    for night in nights:
-        folders = [path for path in sorted((night.path / "runs").glob(f"*{PARTIAL}")) if path.is_dir()]
-        folders = [path for path in folders if (path / SAMPLES_CSV).is_file()]
-        finished = observe([night]).runs if folders else ()
-        told += [_running(night, folder, finished, epochs, window) for folder in folders]
+    going_on = {
+        place: [path for path in sorted((night.path / "runs").glob(f"*{PARTIAL}")) if (path / SAMPLES_CSV).is_file()]
+        for place, night in enumerate(nights)
+    }
+    finished = observe(nights).runs if any(going_on.values()) else ()
+    names = names_of(nights)
+    for place, night in enumerate(nights):
+        alike = {name for name, other in zip(names, nights, strict=True) if _alike(other, night.protocol)}
+        same = [run for run in finished if run.night in alike]
+        told += [_running(night, folder, same, epochs, window) for folder in going_on[place]]
     if not told:
         raise UsageError(
             "no run goes on in this night",
@@ -243,8 +248,9 @@ def _going_on(item: Running) -> Iterator[str]:
     yield f"  STEP, energy   {significant(told.energy_J / factor)} {unit}"
     yield f"  STEP, power    {significant(told.power_J / factor)} {unit}, {significant(told.power_W)} W"
     yield f"  window takes   {duration(told.duration_s)}"
-    yield f"  epochs         {significant(item.expected)} ({whence})"
+    yield f"  epochs         {significant(item.expected, 3)} ({whence})"
     if item.at_most is not None:
         yield f"  at most        {significant(item.at_most.energy_J / factor)} {unit}, without early stopping"
     settled = "" if told.settled else "; not settled yet: the start-up may go on"
-    yield f"  start-up       {told.start} epochs, then {told.window} stable{settled}"
+    epochs = f"{told.start} epoch{'' if told.start == 1 else 's'}"
+    yield f"  start-up       {epochs}, then {told.window} stable{settled}"

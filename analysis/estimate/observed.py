@@ -206,8 +206,11 @@ def _of(
             yield why or "no energy was recorded"
             continue
         spans_J, epochs_J = (_summed(of, choice) for of in (reduced.spans_J, reduced.epochs_J))
-        if not np.isfinite(spans_J).all() or energy_J <= 0:
+        if not np.isfinite(spans_J).all():
             yield "readings do not cover each epoch"
+            continue
+        if energy_J <= 0:
+            yield "its energy is not above 0"
             continue
         maximum = planned if planned is not None else planned_epochs(record.command, record.levels)
         yield Observed(

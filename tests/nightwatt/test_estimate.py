@@ -161,6 +161,16 @@ def test_a_run_that_goes_on_is_foretold_and_its_folder_not_touched(night, capsys
     assert "STEP, energy" in out
 
 
+def test_finished_runs_of_another_night_of_the_same_protocol_tell_the_length(night, capsys, tmp_path):
+    copy, _, _ = going_on(night, tmp_path, seen=4)
+    for file in copy.glob("runs/*/run.json"):
+        file.unlink()
+    _, out, _ = run(capsys, copy, "--running", "--epochs", "30", "--json")
+    assert (0, 30.0) == tuple(json.loads(out)["running"][0][key] for key in ("by_finished", "expected"))
+    _, out, _ = run(capsys, copy, night, "--running", "--json")
+    assert (2, 10.0) == tuple(json.loads(out)["running"][0][key] for key in ("by_finished", "expected"))
+
+
 def test_a_run_that_has_hardly_begun_says_what_is_missing(night, capsys, tmp_path):
     copy, _, _ = going_on(night, tmp_path, seen=1)
     code, out, _ = run(capsys, copy, "--running")
