@@ -29,6 +29,7 @@ _OF_TESTS: tuple[tuple[str, str, str], ...] = (
     ("Dunnett", "Dunnett's test", "dunnett1955"),
     ("Dunn", "Dunn's test", "dunn1964"),
     ("point-biserial", "point-biserial correlation", "tate1954"),
+    ("van Elteren", "van Elteren's test within cohorts", "vanelteren1960"),
     ("Spearman", "Spearman's rank correlation", "spearman1904"),
     ("Games-Howell", "Games and Howell's test", "gameshowell1976"),
 )

@@ -151,6 +151,8 @@ def _rank_sign(pair: Sides, method: Method) -> float | None:
         return None
     if method.recipe == "blocks" and method.blocked:
         return ranks.signed_sum(*pair.pairs)
+    if pair.is_split:
+        return ranks.van_elteren(*pair.values, pair.cohorts).statistic
     return ranks.excess(*pair.values)
 
 
@@ -166,9 +168,13 @@ def _primary(pair: Sides, method: Method) -> Test:
     if method.test == "t":
         return of_recipe
     paired = method.recipe == "blocks" and method.blocked
-    test = ranks.wilcoxon(*pair.pairs) if paired else ranks.mann_whitney(*pair.values)
-    note = NO_COHORTS if pair.is_split and not paired else ""
-    return replace(noted(test, note) if note else test, estimate=of_recipe.estimate)
+    if paired:
+        test = ranks.wilcoxon(*pair.pairs)
+    elif pair.is_split:
+        test = ranks.van_elteren(*pair.values, pair.cohorts)
+    else:
+        test = ranks.mann_whitney(*pair.values)
+    return replace(test, estimate=of_recipe.estimate)
 
 
 def _of_recipe(pair: Sides, method: Method) -> Test:
@@ -238,6 +244,8 @@ def _beside(pair: Sides, primary: str, unit: str, method: Method) -> list[Test]:
     if pair.is_split:
         tests = tests if method.blocked else [noted(test, NO_COHORTS) for test in tests]
         unaware = [noted(test, NO_COHORTS) for test in unaware]
+        if not method.blocked:
+            unaware.append(ranks.van_elteren(left, right, pair.cohorts))
     return [test for test in (*tests, *unaware) if test.name != primary]
 
 

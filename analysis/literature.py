@@ -158,6 +158,9 @@ WORKS: Mapping[str, Work] = {
         Work("varghadelaney2000", ("Vargha and Delaney",), ("Vargha, A.", "Delaney, H. D."), "A critique and "
              "improvement of the CL common language effect size statistics of McGraw and Wong", 2000, _JEBS, "25", "2",
              "101–132", "10.3102/10769986025002101"),
+        Work("vanelteren1960", ("van Elteren",), ("van Elteren, P. H.",), "On the combination of independent "
+             "two-sample tests of Wilcoxon", 1960, "Bulletin of the International Statistical Institute", "37", "3",
+             "351–361"),
         Work("cochran1977", ("Cochran",), ("Cochran, W. G.",), "Sampling Techniques, 3rd ed", 1977, "Wiley",
              kind="book"),
         Work("efron1987", ("Efron",), ("Efron, B.",), "Better bootstrap confidence intervals", 1987, _JASA, "82", "397",

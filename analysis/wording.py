@@ -315,7 +315,9 @@ def _by_rank(method: Method, level: str) -> str:
     test = (
         "Wilcoxon's signed-rank test (Wilcoxon, 1945) on the pairs within blocks"
         if paired
-        else "the Mann-Whitney U test (Mann and Whitney, 1947), which knows of no order of the runs and no cohort"
+        else "van Elteren's test [@vanelteren1960] on the ranks within cohorts, which knows of no order of the runs"
+        if method.cohorts > 1
+        else "the Mann-Whitney U test (Mann and Whitney, 1947), which knows of no order of the runs"
     )
     logs = "paired t intervals on the logarithms" if paired else "intervals of a t test on the logarithms"
     return (

@@ -86,7 +86,8 @@ def cohorts(seen: Evidence) -> Iterator[Caution]:
     yield Caution(
         "cohorts",
         f"Something changed in the night and was accepted; the headline holds {each}. {what}. {how}",
-        "Rank tests and spreads do not know of it; repeat the night without a change where the answer hangs on it.",
+        "Tests that do not know of it say so, and spreads do not; repeat the night without a change where the answer "
+        "hangs on it.",
     )
 
 

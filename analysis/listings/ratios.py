@@ -82,7 +82,7 @@ def contrasts(findings: Findings) -> Table:
     columns += _bootstrap(resampled)
     notes = [
         "Mean of ratios and of products: ratio of geometric means, by the night's own test. Ratio of means: the "
-        "quotient of two, t on its logarithm, linearised, a block being one unit with both configurations in it.",
+        "quotient of two, t on its logarithm, linearised; a block is one unit with both configurations in it.",
         _FEW if resampled else "",
     ]
     return table_of("ratio-comparisons", "Comparisons of ratio metrics", rows, columns, notes)

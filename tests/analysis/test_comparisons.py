@@ -153,3 +153,20 @@ def test_a_declared_family_of_pairs_is_compared_although_a_baseline_is_named(sim
     assert min(item.tests[0].p_adjusted for item in pairs) > min(item.tests[0].p_adjusted for item in against)
     for items, name in ((against, "Dunnett on logs"), (pairs, "Games-Howell on logs")):
         assert all(name in {test.name for test in item.tests} for item in items)
+
+
+def test_a_declared_rank_test_of_independent_runs_ranks_within_their_cohorts():
+    cohort = {"base": [1] * 3 + [2] * 9, "lean": [1] * 9 + [2] * 3}
+    draw = np.random.default_rng(3)
+    frame = pd.concat(
+        pd.DataFrame(
+            {"configuration": name, "block": 1, "cohort": part, "order": np.arange(12) * 2 + place}
+            | {"value": 100 + 50 * np.array(part) - 2 * place + draw.standard_normal(12)}
+        )
+        for place, (name, part) in enumerate(cohort.items())
+    )
+    method = Method("blocks", blocked=False, alpha=0.05, cohorts=2, test="rank")
+    [found] = compare(frame, frame, [("lean", "base")], method, response="energy", unit="J")
+    assert ("van Elteren", True, "lower") == (found.tests[0].name, found.tests[0].primary, found.decision)
+    beside = {test.name: test.note for test in found.tests}
+    assert "cohorts are not taken into account" in beside["Mann-Whitney U"]

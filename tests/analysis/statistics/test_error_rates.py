@@ -20,7 +20,7 @@ from analysis.statistics.equivalence import EQUIVALENT, paired_equivalence, unpa
 from analysis.statistics.families import adjust
 from analysis.statistics.many import dunn, dunnett, games_howell
 from analysis.statistics.normality import shapiro
-from analysis.statistics.ranks import brunner_munzel, mann_whitney, wilcoxon
+from analysis.statistics.ranks import brunner_munzel, mann_whitney, van_elteren, wilcoxon
 from analysis.statistics.terms import residuals
 
 
@@ -231,3 +231,29 @@ def test_a_family_of_equals_alarms_anywhere_in_at_most_alpha_of_nights(correctio
         tests = [wilcoxon(data[place], data[0]) for place in range(1, 5)]
         alarms += min(test.p_adjusted for test in adjust(tests, correction)) < ALPHA
     assert alarms / amount <= ALPHA + slack(amount)
+
+
+def test_van_elteren_of_one_stratum_is_the_rank_sum_and_of_two_is_by_hand():
+    one, other = [3.0, 4.0, 4.0, 9.0], [1.0, 2.0, 4.0]
+    found = van_elteren(one, other, ([1] * 4, [1] * 3))
+    assert stats.mannwhitneyu(one, other, method="asymptotic", use_continuity=False).pvalue == pytest.approx(found.p)
+    # Two cohorts of two a side, the configuration's both above: rank sums 7 of 5 expected, each of variance 5 / 3.
+    above = van_elteren([3.0, 4.0, 13.0, 14.0], [1.0, 2.0, 11.0, 12.0], ([1, 1, 2, 2], [1, 1, 2, 2]))
+    assert 4 / math.sqrt(2 * 5 / 3) == pytest.approx(above.statistic)
+    apart = van_elteren([3.0, 4.0], [1.0, 2.0], ([1, 1], [2, 2]))
+    assert (None, "no cohort holds") == (apart.p, apart.note[:15])
+    assert "no scatter" in van_elteren([2.0, 2.0], [2.0, 2.0], ([1, 1], [1, 1])).note
+
+
+@FEW_AND_MANY
+def test_a_step_between_cohorts_moves_van_elteren_s_test_in_no_night_and_mann_whitney_s_in_most(amount):
+    draw, alarms, found = np.random.default_rng(14), np.zeros(2), 0
+    cohorts = [1] * 9 + [2] * 3, [1] * 3 + [2] * 9
+    step = [10.0 * np.array(part) for part in cohorts]
+    for _ in range(amount):
+        one, other = step[0] + draw.standard_normal(12), step[1] + draw.standard_normal(12)
+        alarms += [van_elteren(one, other, cohorts).p < ALPHA, mann_whitney(one, other).p < ALPHA]
+        found += van_elteren(one + 2, other, cohorts).p < ALPHA
+    assert kept(alarms[0] / amount, amount)
+    assert alarms[1] / amount > 0.5
+    assert found / amount > 0.85

@@ -7,6 +7,7 @@ import warnings
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from analysis.statistics import unpaired
 from analysis.statistics.bootstrap import bca
@@ -52,6 +53,16 @@ def test_dunnett_of_his_own_example():
     second = found["drug B", "control"].estimate
     assert 0 < second.low < second.value < second.high
     assert found == dunnett(BLOOD, "control", 0.95)
+
+
+def test_a_p_of_dunnett_s_below_what_its_integral_can_tell_is_a_bound():
+    # Two drugs far from the control: p = 2 x that of t, of which the integral would tell anything down to zero.
+    groups = {"control": [10.0, 10.2, 9.9, 10.1], "a": [30.0, 30.1, 29.8, 30.2], "b": [10.1, 10.0, 10.3, 9.9]}
+    found = dunnett(groups, "control", 0.95)
+    far, near = found["a", "control"], found["b", "control"]
+    assert 2 * 2 * stats.t.sf(far.statistic, 9) == approx(far.p, rel=1e-9)
+    assert "Bonferroni's bound" in far.note
+    assert (True, "") == (near.p > 0.5, near.note)
 
 
 def test_games_howell_of_two_is_welch_s_t():
