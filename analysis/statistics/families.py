@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal
@@ -27,5 +28,9 @@ def adjust(tests: Sequence[Test], correction: Correction = "holm") -> list[Test]
     told = [test for test in tests if test.p is not None]
     if not told:
         return list(tests)
-    adjusted = iter(multipletests([test.p for test in told], method=_CALLED[correction])[1])
+    gc.freeze()  # multipletests collects garbage at each call, a tenth of a second in a process with pandas
+    try:
+        adjusted = iter(multipletests([test.p for test in told], method=_CALLED[correction])[1])
+    finally:
+        gc.unfreeze()
     return [test if test.p is None else replace(test, p_adjusted=float(next(adjusted))) for test in tests]
