@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -102,18 +104,25 @@ def readings(path: Path, channels: Sequence[Channel]) -> dict[str, Series]:
     except OSError:
         return {}
     body = body[: body.rfind(b"\n") + 1]  # a torn number parses silently
-    rows = [line.split(b",") for line in body.splitlines()]
-    frame = pd.DataFrame([row for row in rows if len(row) == 3], columns=["t_ns", "channel", "value"])
-    frame["t_ns"] = pd.to_numeric(frame["t_ns"].str.decode("ascii", "replace"), errors="coerce")
-    frame["value"] = pd.to_numeric(frame["value"].str.decode("ascii", "replace"), errors="coerce")
-    frame["channel"] = frame["channel"].str.decode("utf-8", "replace")
+    frame = pd.read_csv(
+        io.BytesIO(body),
+        names=["t_ns", "channel", "value"],
+        header=None,
+        index_col=False,
+        dtype={"channel": "category"},
+        on_bad_lines="skip",
+        encoding_errors="replace",
+        quoting=csv.QUOTE_NONE,
+    )
+    for name in ("t_ns", "value"):
+        frame[name] = pd.to_numeric(frame[name], errors="coerce")
     frame = frame[np.isfinite(frame["t_ns"].to_numpy(float)) & np.isfinite(frame["value"].to_numpy(float))]
     frame = frame.drop_duplicates(["channel", "t_ns"], keep="last").sort_values("t_ns", kind="stable")
     return {
         str(name): Series(
             described[str(name)], part["t_ns"].to_numpy(dtype=np.int64), part["value"].to_numpy(dtype=np.float64)
         )
-        for name, part in frame.groupby("channel", sort=False)
+        for name, part in frame.groupby("channel", sort=False, observed=True)
         if str(name) in described
     }
 
