@@ -26,3 +26,5 @@ class OverCells:
     median: float | None
     lowest: float | None
     highest: float | None
+    response: str = ""
+    """A ratio metric beside the headline; empty for what is compared."""

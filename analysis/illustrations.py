@@ -107,7 +107,7 @@ def _ratios(study: Study) -> Illustration | None:
 
 
 def _over_cells(night: Night, study: Study) -> Illustration | None:
-    pairs = [item for item in study.findings.over_cells if not item.stratum and item.ratio.value is not None]
+    pairs = [item for item in study.findings.over_cells if not (item.stratum or item.response) and item.ratio.value]
     if not pairs:
         return None
     rest = study.analysis.rest

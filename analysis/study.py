@@ -124,7 +124,8 @@ def examine(night: Night, plan: Analysis | None = None) -> Study:
     told = sources(windows, choice)
     valid = runs[(runs.validity == "valid") & (runs.status == "completed")]
     agreed = agreements(windows, choice, found[ENERGY].values, valid, method.level)
-    by_cell = over_cells(night, analysis, kept, compared)
+    declared_ratios = ratios(night, analysis, runs, found=found, family=family, method=method)
+    by_cell = over_cells(night, analysis, kept, compared, declared_ratios)
     by_night = nights_of(night, kept, compared, method)
     by_node = nodes_of(night, kept, compared, method)
     epochs = epoch_rows(night, kept, frame, choice, analysis.accuracy)
@@ -202,7 +203,7 @@ def examine(night: Night, plan: Analysis | None = None) -> Study:
         carbon=emitted,
         grid=grid(night, runs, compared, method),
         tradeoff=tradeoff(night, analysis, runs, found=found, response=response, level=method.level),
-        ratios=ratios(night, analysis, runs, found=found, family=family, method=method),
+        ratios=declared_ratios,
         outlier_rule=assessment.rule,
         methods=f"{said} {carbon_words(emitted)}".strip(),
         design=design,

@@ -82,7 +82,7 @@ def _over_cells(
 ) -> str:
     apart = sum(item.decision in (LOWER, HIGHER) for item in comparisons)
     many = len({item.cell for item in comparisons})
-    pairs = [item for item in cells if not item.stratum and item.ratio.value is not None]
+    pairs = [item for item in cells if not (item.stratum or item.response) and item.ratio.value is not None]
     figures = "; ".join(
         f"{item.configuration} / {item.baseline} {significant(item.ratio.value or 0.0, 3)} × "
         f"({significant(item.lowest or 0.0, 3)} to {significant(item.highest or 0.0, 3)})"

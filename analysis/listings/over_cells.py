@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from analysis.findings import Findings
-from analysis.listings.rows import table_of
+from analysis.listings.rows import capital, table_of
 from analysis.tables import Column, Table
 
 
@@ -11,6 +11,7 @@ def over_cells(findings: Findings) -> Table:
     """One row a (stratum, pair of levels): how many cells tell them apart, and their ratios together."""
     rows = [
         {
+            "response": item.response or findings.response,
             "cells_of": item.stratum or "all cells",
             "configuration": item.configuration,
             "baseline": item.baseline,
@@ -27,7 +28,9 @@ def over_cells(findings: Findings) -> Table:
         for item in findings.over_cells
     ]
     why = "no cell has a ratio"
+    several = any(item.response for item in findings.over_cells)
     columns = [
+        *([Column("response", "response")] if several else []),
         Column("cells of", "cells_of"),
         Column("configuration", "configuration"),
         Column("baseline", "baseline"),
@@ -45,4 +48,10 @@ def over_cells(findings: Findings) -> Table:
         "Exploratory: each cell's comparison is an answer, their mean a description. The cells were chosen, not drawn: "
         "no interval. Lower, higher: cells whose own test, corrected within the cell, tells the two apart."
     ]
-    return table_of("over-cells", f"{findings.response}, within cells, over the cells", rows, columns, notes)
+    return table_of(
+        "over-cells",
+        f"{capital(findings.response)}{' and the ratio metrics' if several else ''}, within cells, over the cells",
+        rows,
+        columns,
+        notes,
+    )

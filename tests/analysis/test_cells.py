@@ -99,8 +99,9 @@ def test_the_design_reckons_with_the_family_of_a_cell(rank):
 @pytest.fixture(scope="module")
 def within(simulate_grid):
     ratio = {"ready": "energy_per_accuracy_point", "aggregation": "mean_of_ratios"}
+    second = {"name": "rate", "of": "accuracy", "per": "duration", "unit": "1/s", "aggregation": "mean_of_ratios"}
     plan = {
-        "metric": "energy_per_accuracy_point", "ratio": [ratio], "within": ["width"], "baseline": "float32",
+        "metric": "energy_per_accuracy_point", "ratio": [ratio, second], "within": ["width"], "baseline": "float32",
         "test": "rank", "correction": "bonferroni", "family": "pairs",
     }  # fmt: skip
     return examine(load(simulate_grid(3, 3, blocks=8, protocol={"analysis": plan}).path))
@@ -126,7 +127,11 @@ def test_the_ratio_is_what_is_compared_and_has_its_unit(within):
 
 
 def test_over_the_cells_stand_the_geometric_mean_and_the_counts(within):
-    pairs = {(item.configuration, item.baseline): item for item in within.findings.over_cells if not item.stratum}
+    pairs = {
+        (item.configuration, item.baseline): item
+        for item in within.findings.over_cells
+        if not item.stratum and not item.response
+    }
     one = pairs["mixed_float16", "float32"]
     mine = [
         item.ratio.value
@@ -146,3 +151,12 @@ def test_headline_and_methods_say_cells_and_test(within):
     assert "Wilcoxon" in found.methods
     assert "agree in width" in found.methods
     assert "not over the cells" in found.methods
+
+
+def test_a_ratio_metric_beside_the_headline_stands_over_the_cells_too(within):
+    rates = [item for item in within.findings.over_cells if item.response == "rate"]
+    assert {("mixed_float16", "float32"), ("bfloat16", "float32"), ("bfloat16", "mixed_float16")} == {
+        (item.configuration, item.baseline) for item in rates
+    }
+    assert {3} == {item.cells for item in rates}
+    assert not [item for item in within.findings.over_cells if item.response == "energy per accuracy point"]
