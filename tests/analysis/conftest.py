@@ -231,6 +231,16 @@ def simulate_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Sim
     return make
 
 
+@pytest.fixture
+def unrendered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A report's figures are drawn but not written as SVG, PDF and PNG, which takes most of its time.
+
+    For tests of what else stands in it.
+    """
+    written = {"svg": b'<svg xmlns="http://www.w3.org/2000/svg"/>', "pdf": b"%PDF-1.4", "png": b"\x89PNG\r\n"}
+    monkeypatch.setattr("analysis.drawing.render", lambda figure: written)
+
+
 @pytest.fixture(scope="session")
 def simulate_grid(simulate_once: Callable[..., SimulatedNight]) -> Callable[..., SimulatedNight]:
     """A factory of nights of two or three factors, as many configurations as their levels give: (15, 3) has 45."""

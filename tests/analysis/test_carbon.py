@@ -154,6 +154,7 @@ def test_nothing_is_said_of_CO2_unless_the_protocol_asks_for_it(simulate_once):
         listing.carbon(findings)
 
 
+@pytest.mark.usefixtures("unrendered")
 def test_the_report_states_table_year_unit_place_PUE_and_what_is_counted(simulate_once, tmp_path):
     written = write_report(night(simulate_once, NLD, HOME).path, tmp_path / "report")
     carbon_text = (written.folder / "tables/carbon.md").read_text("utf-8")

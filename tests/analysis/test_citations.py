@@ -96,6 +96,7 @@ def test_what_is_to_be_copied_holds_the_same_references(found):
     assert bibtex(found).count("{") == bibtex(found).count("}")
 
 
+@pytest.mark.usefixtures("unrendered")
 def test_a_report_carries_them_on_its_page_and_as_files(simulate, tmp_path):
     paths = write_report(simulate(blocks=3, epochs=0).path, tmp_path)
     page = paths.index.read_text("utf-8")

@@ -105,6 +105,7 @@ def test_a_lost_file_of_changes_is_damage_and_the_cohorts_are_still_a_factor(sim
     assert "damaged-run" in codes(found)
 
 
+@pytest.mark.usefixtures("unrendered")
 def test_the_report_names_the_change_and_the_runs_on_each_side(simulate):
     made = simulate(blocks=4)
     change(made, lambda body: 1 + (body["block"] > 2))

@@ -10,7 +10,7 @@ import warnings
 
 import pytest
 
-from analysis import report
+from analysis import drawing, report
 
 ALL = ("b01-1", "b01-2", "b02-1", "b02-2")
 EQUAL = {"noise": 0.0, "accuracy_noise": 0.0, "configurations": {"base": 1.0, "lean": 1.0}, "accuracy": {}}
@@ -98,7 +98,7 @@ def sketched(monkeypatch):
         figure.savefig(drawn, format="svg")
         return {"svg": drawn.getvalue()}
 
-    monkeypatch.setattr(report, "render", only_svg)
+    monkeypatch.setattr(drawing, "render", only_svg)
 
 
 @pytest.mark.parametrize(

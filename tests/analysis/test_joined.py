@@ -84,6 +84,7 @@ def test_a_run_is_wild_among_those_of_its_own_night(simulate_once):
     assert wild.run.startswith("n1-b03-1")
 
 
+@pytest.mark.usefixtures("unrendered")
 def test_the_report_of_several_nights_has_their_table_and_leaves_the_nights_alone(several, tmp_path):
     paths = several()
     before = [sorted(path.rglob("*")) for path in paths]

@@ -117,6 +117,7 @@ def test_few_runs_give_what_they_can(simulate_once, order, blocks):
     assert "cannot be told" == items["q"].contrasts[0].decision
 
 
+@pytest.mark.usefixtures("unrendered")
 def test_ratio_metrics_stand_in_the_report(simulate, tmp_path):
     made = simulate(blocks=4, protocol=declared({"ready": "energy_delay_product"}))
     paths = write_report(made.path, tmp_path / "report")

@@ -157,6 +157,7 @@ def test_a_second_report_from_another_process_is_the_same_to_the_byte(reported, 
     assert [] == [name for name in one if one[name] != other[name]]
 
 
+@pytest.mark.usefixtures("unrendered")
 def test_a_night_may_be_renamed_and_its_report_stays_the_same(simulate, tmp_path):
     night = simulate(blocks=3, epochs=0)
     before = files_of(write_report(night.path, tmp_path / "one").folder)
@@ -206,6 +207,7 @@ def test_a_browser_shows_the_figure_of_agreement_and_says_nothing(several, tmp_p
 
 
 @pytest.mark.parametrize("quality", ["measured", "modelled"])
+@pytest.mark.usefixtures("unrendered")
 def test_a_table_that_a_program_reads_says_of_each_row_whether_it_was_measured(quality, simulate, tmp_path):
     paths = write_report(simulate(blocks=4, quality=quality).path, tmp_path)
     tables = {path.stem: pd.read_csv(path) for path in paths.folder.glob("tables/*.csv")}
@@ -217,6 +219,7 @@ def test_a_table_that_a_program_reads_says_of_each_row_whether_it_was_measured(q
     assert "measured" == of_response["duration of train"]
 
 
+@pytest.mark.usefixtures("unrendered")
 def test_modelled_power_is_called_so_where_something_else_is_compared(simulate, tmp_path):
     night = simulate(blocks=4, quality="modelled", protocol={"analysis": {"metric": "accuracy"}})
     found = write_report(night.path, tmp_path).findings
@@ -224,6 +227,7 @@ def test_modelled_power_is_called_so_where_something_else_is_compared(simulate, 
     assert "Modelled, not measured: the power of gpu0" in found.first_line
 
 
+@pytest.mark.usefixtures("unrendered")
 def test_a_report_changes_nothing_else_in_the_night(simulate):
     night = simulate(blocks=3, epochs=0)
     before = files_of(night.path)
@@ -305,6 +309,7 @@ def test_what_was_not_measured_says_so_first_and_on_every_figure(simulate):
         pytest.param({"blocks": 4, "missing": ("b02-1",), "order": "shuffle"}, id="no blocks"),
     ],
 )
+@pytest.mark.usefixtures("unrendered")
 def test_a_poor_night_gives_a_report_that_says_what_can_be_said(settings, simulate):
     paths = write_report(simulate(**settings).path)
     page = paths.index.read_text("utf-8")
@@ -314,6 +319,7 @@ def test_a_poor_night_gives_a_report_that_says_what_can_be_said(settings, simula
     assert not re.search(r"(?<![\w.])nan(?![\w.])", (paths.folder / "findings.json").read_text("utf-8"))
 
 
+@pytest.mark.usefixtures("unrendered")
 def test_an_older_reports_files_go_and_others_stay(simulate):
     night = simulate(blocks=3, epochs=2)
     paths = write_report(night.path)
@@ -352,6 +358,7 @@ def test_a_report_is_not_written_through_a_link(place, simulate, tmp_path):
     assert [] == list((tmp_path / "elsewhere").iterdir())
 
 
+@pytest.mark.usefixtures("unrendered")
 def test_a_place_that_cannot_be_written_is_named(simulate, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(NightFolderError, match="cannot be written") as refused:

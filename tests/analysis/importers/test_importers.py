@@ -320,6 +320,7 @@ def test_the_same_files_are_not_imported_twice(file, night):
         night(found, path)
 
 
+@pytest.mark.usefixtures("unrendered")
 def test_the_report_of_an_imported_night_says_what_cannot_be_known_and_draws_no_power(file, night):
     columns = {"arm": ["a", "b"] * 3, "energy_J": [100, 90, 101, 91, 102, 93], "duration_s": [10] * 6}
     path = file("runs.csv", *runs(**columns))

@@ -161,6 +161,7 @@ def test_the_accuracies_of_all_runs_are_compared_by_the_same_recipe(published, c
     assert (t, d) == pytest.approx((accuracy.tests[0].statistic, accuracy.cohens_d.value))
 
 
+@pytest.mark.usefixtures("unrendered")
 def test_its_report_says_what_nobody_can_know_and_draws_its_power(classic):
     paths = write_report(classic.path)
     page = paths.index.read_text("utf-8")
