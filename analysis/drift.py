@@ -20,6 +20,7 @@ from analysis.statistics.terms import label_term, slope_term
 
 PREVIOUS = "the configuration before it"
 WITHIN_COHORTS = "within cohorts"
+HEAT = "start temperature of "
 
 
 def drift(runs: pd.DataFrame, everything: pd.DataFrame, *, response: str, blocked: bool, level: float) -> list[Test]:
@@ -61,7 +62,7 @@ def _of_night(
         warm = there[there[column].abs() < math.inf]
         if len(warm) < 3:
             continue
-        name = f"start temperature of {str(column).removeprefix('start_temperature_C.')}"
+        name = f"{HEAT}{str(column).removeprefix('start_temperature_C.')}"
         heat = warm[column].to_numpy(dtype=float)
         tests += [
             theil_sen(f"{name} against run order", heat, _order(warm), "°C/run", level),
@@ -70,7 +71,11 @@ def _of_night(
         told.append((name, warm, heat, "°C/position"))
     if there.cohort.nunique() > 1:
         tests = [
-            replace(test, note=f"{test.note}; {WITHIN_COHORTS}" if test.note else WITHIN_COHORTS) for test in tests
+            # Temperatures are held against the order as they are.
+            test
+            if test.name.startswith(HEAT)
+            else replace(test, note=f"{test.note}; {WITHIN_COHORTS}" if test.note else WITHIN_COHORTS)
+            for test in tests
         ]
     for name, rows, values, unit in told:
         tests += _inside_blocks(name, rows, values, everything, blocked=blocked, unit=unit, level=level)

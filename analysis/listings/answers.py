@@ -89,7 +89,11 @@ def metrics(findings: Findings) -> Table:
         Column("n", "n", "count"),
         Column("mean [interval]", "mean", "interval", missing="no valid run reported it"),
     ]
-    return table_of("metrics", "What the workload reported", rows, columns, ["Over all valid runs, outliers included."])
+    found = level_of(item for group in findings.groups for item in group.metrics.values())
+    level = f" Intervals: {found} %, of the mean, each for itself; a constant has none." if found else ""
+    return table_of(
+        "metrics", "What the workload reported", rows, columns, [f"Over all valid runs, outliers included.{level}"]
+    )
 
 
 def comparisons(findings: Findings) -> Table:
@@ -236,9 +240,11 @@ def effects(findings: Findings) -> Table:
         Column("mean power, ratio", "power_ratio", "interval", missing="mean power is not known of every run"),
         Column("duration, ratio", "duration_ratio", "interval", missing="duration is not known of every run"),
     ]
+    level = level_of(item.hedges_g for item in findings.comparisons)
     separated = any(item.a12 is not None and item.a12.note == SEPARATION for item in findings.comparisons)
     notes = [
-        "Energy ratio = mean power ratio × duration ratio. Intervals each for itself.",
+        "Energy ratio = mean power ratio × duration ratio.",
+        f"Intervals: {level} %, each for itself." if level else "",
         "A12: the chance that a run of the configuration is above one of the baseline. Point-biserial r: an effect "
         "size only, its p is the pooled t test's.",
         "Complete separation (δ of ±1, A12 of 0 or 1): the formula's interval is no number there, and none is given."
@@ -269,7 +275,7 @@ def equivalence(findings: Findings) -> Table:
         Column("configuration", "configuration"),
         Column("baseline", "baseline"),
         Column("metric", "metric"),
-        Column("margin", "margin", "number"),
+        Column("margin", "margin", "number", digits=2),
         Column("scale", "scale"),
         Column(
             "difference, or ratio [interval]",
@@ -282,5 +288,12 @@ def equivalence(findings: Findings) -> Table:
         Column("decision", "decision"),
     ]
     ratio = "Scale ratio: a margin of 0.02 means that the ratio lies between 1 / 1.02 and 1.02."
-    notes = [ratio if any(item.scale == "ratio" for item in findings.equivalences) else ""]
+    level = level_of(item.difference for item in findings.equivalences)
+    notes = [
+        f"Intervals: {level} %; they lie inside the margin exactly where equivalence is shown. Two one-sided tests at "
+        "alpha each, not corrected over the comparisons."
+        if level
+        else "",
+        ratio if any(item.scale == "ratio" for item in findings.equivalences) else "",
+    ]
     return table_of("equivalence", "Equivalence within a declared margin", rows, columns, notes)

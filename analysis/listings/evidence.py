@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from analysis.findings import Findings, Test
-from analysis.listings.rows import Row, spread, table_of, text_of
+from analysis.listings.rows import Row, level_of, spread, table_of, text_of
 from analysis.numbers import percent, scale
 from analysis.tables import Column, Table
 
@@ -46,10 +46,14 @@ def drift(findings: Findings) -> Table:
         Column("n", "n"),
         Column("remark", "note"),
     ]
-    note = (
-        "Responses as logarithms less the mean of their configuration: 0.001 is a tenth of a per cent. Not corrected."
-    )
-    return table_of("drift", "Drift and carry-over", [_test("", test) for test in findings.drift], columns, [note])
+    level = level_of(test.estimate for test in findings.drift if test.estimate is not None)
+    notes = [
+        "Responses as logarithms less the mean of their configuration: 0.001 is a tenth of a per cent. Not corrected.",
+        f"Against order, time and temperature: Theil-Sen slope{f', {level} % interval' if level else ''}, statistic "
+        "Kendall's tau. Against the position and the configuration before: a term beside configuration and block, "
+        "statistic F (HC3).",
+    ]
+    return table_of("drift", "Drift and carry-over", [_test("", test) for test in findings.drift], columns, notes)
 
 
 def exclusions(findings: Findings) -> Table:

@@ -26,6 +26,8 @@ NOT_BOUNDED = "the mean of the other is not told apart from zero, so that the ra
 _ROUNDING = 1e-6
 """Differences that differ by less than this part of themselves do not differ: they are small against what they are
 taken of, so that its rounding is large against them."""
+_NOTHING = 1e-9
+"""Differences (per cent) below which two tellings are the same number."""
 
 
 @dataclass(frozen=True)
@@ -80,8 +82,9 @@ def limits_of_agreement(differences: ArrayLike, unit: str, level: float) -> Limi
     """
     array = values(differences)
     n, bias = array.size, mean(array, unit, level)
-    if n > 1 and float(np.ptp(array)) <= _ROUNDING * largest(array):
-        bias, nothing = Estimate(bias.value, unit, n=n, note=NO_SCATTER), Estimate(None, unit, n=n, note=NO_SCATTER)
+    if n > 1 and float(np.ptp(array)) <= max(_ROUNDING * largest(array), _NOTHING):
+        same = bias.value if largest(array) > _NOTHING else 0.0
+        bias, nothing = Estimate(same, unit, n=n, note=NO_SCATTER), Estimate(None, unit, n=n, note=NO_SCATTER)
         return Limits(bias, nothing, nothing)
     if n < FEWEST_CORRELATED:
         nothing = Estimate(None, unit, n=n, note=TOO_FEW)

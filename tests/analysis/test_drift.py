@@ -84,8 +84,10 @@ def test_an_accepted_change_is_no_drift(simulate):
         body = json.loads(path.read_text())
         body["cohort"] = 1 if place < 20 else 2
         path.write_text(json.dumps(body))
-    test = slopes(made.path)["energy against run order"]
+    found = slopes(made.path)
+    test = found["energy against run order"]
     assert "within cohorts" in test.note
+    assert "within cohorts" not in found["start temperature of gpu0 against run order"].note
     assert test.estimate.low < 0 < test.estimate.high
 
 

@@ -129,6 +129,13 @@ def test_a_difference_that_is_the_same_in_every_run_has_no_interval():
     assert (None, None, None) == (found.bias.low, found.lower.value, found.upper.value)
 
 
+def test_two_that_differ_by_rounding_alone_do_not_differ():
+    one = 100.0 + np.arange(24) / 7
+    found = limits_of_agreement(differences_pct(one * 1.1 / 1.1 * (1 + 1e-15), one), "%", 0.95)
+    assert (0.0, None, None) == (found.bias.value, found.bias.low, found.lower.value)
+    assert "no scatter" in found.bias.note
+
+
 def test_a_mean_that_is_not_told_apart_from_zero_gives_no_bounded_ratio():
     found = ratio_of_means([1.0, 2.0, 3.0], [0.01, 9.0, 0.02], 0.95)
     assert found.low is None
