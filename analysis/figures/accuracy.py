@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from analysis.figures.runs import order_of
-from analysis.figures.style import DOUBLE_IN, SINGLE_IN, canvas, finish, fitted, looks, styled
+from analysis.figures.style import DOUBLE_IN, FAINT, SINGLE_IN, Look, canvas, finish, fitted, looks, styled
 from analysis.labels import labels, visible
 from analysis.numbers import scale
 
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 _WITH_RUNS = 8
 """Up to so many configurations show every run; of more only the means are drawn."""
+_NAMED, _TOLD = 12, 10
+"""Up to so many configurations have a colour and a name each; of more, so many at most of those that no other beats."""
 
 
 @styled
@@ -50,24 +52,46 @@ def draw_accuracy(
     of = looks(names)
     shown = labels(names, width=36 if len(names) <= 12 else 30, lines=2 if few else 1)
     by_name = {group.configuration: group for group in groups}
+    front = _unbeaten(rows, names)
+    spread = np.unique(np.linspace(0, len(front) - 1, _TOLD).round().astype(int))
+    told = names if len(names) <= _NAMED else [front[place] for place in spread]
     for name in names:
         mine = rows[rows["configuration"] == name]
         x, y = mine["value"].to_numpy(dtype=float) / factor, mine["accuracy"].to_numpy(dtype=float)
-        look = of[name]
+        look = of[name] if name in told else Look(FAINT, "o", "-")
         if few:
             axes.plot(x, y, look.marker, ms=2.4, mfc=look.colour, mec="none", alpha=0.45, zorder=2)
         _bars(axes, by_name.get(name), metric, factor, look.colour)
-        axes.plot([x.mean()], [y.mean()], look.marker, ms=6, mfc=look.colour, mec="white", mew=0.6, zorder=5)
+        axes.plot(
+            [x.mean()],
+            [y.mean()],
+            look.marker,
+            ms=6,
+            mfc=look.colour,
+            mec="white",
+            mew=0.6,
+            zorder=6 if name in told else 3,
+        )
     axes.set_xlabel(fitted(f"{quantity}, {shown_unit}", width_in - 0.7))
     axes.set_ylabel(fitted(visible(metric), 2.2))
     axes.grid()
     handles = [
         Line2D([], [], ls="none", marker=of[name].marker, color=of[name].colour, ms=5, label=shown[name])
-        for name in names
+        for name in told
     ]
     said = "Large marks: means of the headline's runs, bars: their intervals, each for itself."
     small = " Small marks: runs." if few else ""
-    return finish(figure, legend=handles, notes=[f"{said}{small} The axes do not begin at zero."], stamp=stamp)
+    rest = len(names) - len(told)
+    which = f"{len(told)} of the {len(front)}" if len(told) < len(front) else f"the {len(front)}"
+    grey = f" In grey: {rest} more; named are {which} that no other beats in both means." if rest else ""
+    return finish(figure, legend=handles, notes=[f"{said}{small}{grey} The axes do not begin at zero."], stamp=stamp)
+
+
+def _unbeaten(rows: pd.DataFrame, names: Sequence[str]) -> list[str]:
+    """Those whose means no other configuration beats in both energy and metric, the cheapest first."""
+    means = rows.groupby("configuration")[["value", "accuracy"]].mean().loc[list(names)].sort_values("value")
+    best = means["accuracy"].cummax().shift(fill_value=-np.inf)
+    return [str(name) for name in means.index[means["accuracy"] > best]]
 
 
 def _bars(axes: Axes, group: Group | None, metric: str, factor: float, colour: str) -> None:

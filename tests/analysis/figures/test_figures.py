@@ -331,3 +331,16 @@ def test_every_figure_is_there_for_a_notebook():
     assert set(figures.__all__) <= set(dir(figures))
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         _ = figures.nothing
+
+
+def test_of_many_configurations_those_are_named_that_no_other_beats_and_that_is_said():
+    names = [f"width-{place:02d}" for place in range(30)]
+    worse = [f"wasteful-{place:02d}" for place in range(15)]
+    rows = [(name, 100.0 + place, 0.5 + place / 100) for place, name in enumerate(names)]
+    rows += [(name, 150.0 + place, 0.4) for place, name in enumerate(worse)]
+    runs = pd.DataFrame(rows, columns=["configuration", "value", "accuracy"]).assign(state="headline")
+    figure = draw_accuracy(runs, [], configurations=[*names, *worse])
+    named = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert (10, names[0], names[-1]) == (len(named), named[0], named[-1])
+    said = " ".join(text.get_text() for text in figure.texts).replace("\n", " ")
+    assert "In grey: 35 more; named are 10 of the 30 that no other beats in both means." in said
