@@ -122,7 +122,7 @@ def test_nights_of_the_runs_needed_find_the_effect_as_often_as_was_asked(amount)
 
 
 @pytest.mark.parametrize("amount", AMOUNTS)
-@pytest.mark.parametrize("blocks", [3, 8])
+@pytest.mark.parametrize("blocks", [pytest.param(3, marks=pytest.mark.slow), 8])
 def test_intervals_of_pilots_hold_the_runs_truly_needed_and_the_advised_number_suffices(amount, blocks):
     draw = np.random.default_rng([5, blocks])
     truth = needed(Scatter(NOISE, 10**6, True), 0.005, alpha=0.05, power=0.9, level=0.95).runs
