@@ -120,12 +120,16 @@ def to_markdown(table: Table) -> str:
     return f"**{_markdown(table.title)}**\n\n{body}\n{notes}"
 
 
+_FITTING = r"\ifdim\width>\linewidth\linewidth\else\width\fi"
+"""The width of what is set, but no wider than the line."""
+
+
 def to_latex(table: Table) -> str:
-    """A booktabs table; one of more than 40 rows runs over pages by longtable."""
+    """A booktabs table, made as narrow as the page; one of more than 40 rows runs over pages by longtable."""
     from tabulate import tabulate
 
     long = len(table) > _LONG
-    head = f"% \\usepackage{{booktabs{',longtable' if long else ''}}}\n"
+    head = f"% \\usepackage{{booktabs,{'longtable' if long else 'graphicx'}}}\n"
     heads = [visible(column.head) for column in table.columns]
     cells = table.cells() or [[""] * len(heads)]
     body = tabulate(cells, heads, tablefmt="latex_booktabs", disable_numparse=True, colalign=_sides(table))
@@ -137,7 +141,8 @@ def to_latex(table: Table) -> str:
         body = body.replace("\\midrule", "\\midrule\n\\endhead", 1)
         return f"{head}{{\\footnotesize\n{_ascii(body)}\n}}\n" + (f"\\par{{\\footnotesize {notes}}}\n" if notes else "")
     under = f"\\par\\smallskip{{\\footnotesize {notes}}}\n" if notes else ""
-    return f"{head}\\begin{{table}}\n\\centering\\small\n{caption}\n{_ascii(body)}\n{under}\\end{{table}}\n"
+    fitted = f"\\resizebox{{{_FITTING}}}{{!}}{{%\n{_ascii(body)}%\n}}"
+    return f"{head}\\begin{{table}}\n\\centering\\small\n{caption}\n{fitted}\n{under}\\end{{table}}\n"
 
 
 def to_html(table: Table) -> str:

@@ -106,6 +106,7 @@ def _design(protocol: Protocol, plan: Plan) -> Design:
         order=protocol.design.order,
         alpha=analysis.alpha,
         baseline=analysis.baseline is not None and analysis.family != "pairs",
+        named=analysis.baseline is not None,
         outlier_rule=analysis.outliers.rule,
         outlier_threshold=analysis.outliers.threshold,
         ddof=analysis.outliers.ddof,

@@ -28,6 +28,8 @@ class Design:
     alpha: float = 0.05
     baseline: bool = False
     """Whether the others are compared with one of them only, not every one with every other."""
+    named: bool = False
+    """Whether a baseline is named, even though every pair is asked for."""
     outlier_rule: Literal["z", "mad", "none"] = "z"
     outlier_threshold: float = 3.0
     ddof: int = 1
@@ -98,9 +100,16 @@ def _reach(design: Design) -> Iterator[Caution]:
             f"With {design.runs} runs of each configuration the smallest p of {test} is {least:.3g}: whatever the"
             f" night brings, it cannot reach {family}. "
             + ("That test decides here." if design.rank else "The t-test can."),
-            f"design.blocks = {enough} is the least that can"
-            + ("" if design.baseline or design.comparisons == 1 else "; analysis.baseline makes the family smaller"),
+            f"design.blocks = {enough} is the least that can" + _smaller(design),
         )
+
+
+def _smaller(design: Design) -> str:
+    """What would make the family of comparisons smaller, where something would."""
+    if design.baseline or design.comparisons == 1:
+        return ""
+    key = 'analysis.family = "baseline"' if design.named else "analysis.baseline"
+    return f"; {key} makes the family smaller"
 
 
 def _order(design: Design) -> Iterator[Caution]:

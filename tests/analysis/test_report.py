@@ -263,7 +263,11 @@ def test_a_hostile_name_is_only_ever_text(hostile):
 def test_every_table_of_a_hostile_night_compiles(hostile, tmp_path):
     inputs = "\n".join(f"\\input{{{path}}}\\clearpage" for path in sorted(hostile.folder.glob("tables/*.tex")))
     assert inputs.count("input") > 15
-    paper = "\\documentclass{article}\\usepackage{booktabs,longtable}\\begin{document}" + inputs + "\\end{document}"
+    paper = (
+        "\\documentclass{article}\\usepackage{booktabs,longtable,graphicx}\\begin{document}"
+        + inputs
+        + "\\end{document}"
+    )
     (tmp_path / "paper.tex").write_text(paper)
     command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "-no-shell-escape", "paper.tex"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, errors="replace", check=False)

@@ -131,12 +131,26 @@ def test_latex_compiles_with_booktabs_short_and_long(tmp_path):
     write(table_of((HOSTILE, "[b] * c")), tmp_path)
     (tmp_path / "long.tex").write_text(to_latex(table_of((HOSTILE, "[b]"), rows=30)), "utf-8")
     (tmp_path / "paper.tex").write_text(
-        "\\documentclass{article}\\usepackage{booktabs,longtable}\\begin{document}"
+        "\\documentclass{article}\\usepackage{booktabs,longtable,graphicx}\\begin{document}"
         "\\input{summary.tex}\\input{long.tex}\\end{document}"
     )
     command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "paper.tex"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, errors="replace", check=False)
     assert 0 == done.returncode, done.stdout[-2000:]
+
+
+@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="pdflatex is not installed")
+def test_a_wide_table_is_set_within_the_page(tmp_path):
+    frame = pd.DataFrame({f"column{n}": [123456.789] for n in range(20)})
+    columns = tuple(Column(f"head of {name}", name, "number") for name in frame)
+    (tmp_path / "wide.tex").write_text(to_latex(Table("wide", "A wide one", frame, columns)), "utf-8")
+    (tmp_path / "paper.tex").write_text(
+        "\\documentclass{article}\\usepackage{booktabs,graphicx}\\begin{document}\\input{wide.tex}\\end{document}"
+    )
+    command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "paper.tex"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, errors="replace", check=False)
+    assert 0 == done.returncode, done.stdout[-2000:]
+    assert "Overfull" not in done.stdout
 
 
 def test_a_table_without_rows_says_so_in_every_format():

@@ -131,3 +131,18 @@ def test_the_power_of_a_relative_margin_is_told_and_is_that_of_simulated_nights(
             test(*np.exp(night), 0.02, alpha=0.05, names=names, scale="ratio").decision == EQUIVALENT for night in logs
         ]
         assert np.mean(shown) == pytest.approx(power, abs=3 * math.sqrt(power * (1 - power) / nights) + 0.005)
+
+
+@pytest.mark.parametrize(
+    ("told", "remedy"),
+    [
+        ({}, "analysis.baseline makes the family smaller"),
+        ({"named": True}, 'analysis.family = "baseline" makes the family smaller'),
+    ],
+)
+def test_a_family_of_all_pairs_is_told_how_it_becomes_smaller(told, remedy):
+    found = {item.code: item for item in cautions(Design(8, 5, **told))}
+    advice = found["rank-test-out-of-reach"].advice
+    assert advice.endswith(remedy)
+    fewer = cautions(Design(8, 5, named=True, baseline=True))
+    assert "smaller" not in next(item.advice for item in fewer if item.code == "rank-test-out-of-reach")
