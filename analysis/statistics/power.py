@@ -121,7 +121,7 @@ def _standardised(n: int, alpha: float, power: float, paired: bool) -> float:
     return float(optimize.brentq(lacking, 0.0, high, xtol=1e-9)) / scale
 
 
-def t_test_power(noncentrality: float, degrees: int, critical: float) -> float:
+def t_test_power(noncentrality: float, degrees: float, critical: float) -> float:
     """How often |t| exceeds ``critical`` when t is noncentral, with so many degrees of freedom.
 
     The normal probability, averaged over the quantiles of the estimated deviation. ``scipy.stats.nct`` (and with it

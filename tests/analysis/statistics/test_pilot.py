@@ -101,7 +101,24 @@ def test_a_listed_night_pays_for_what_order_and_configuration_share():
     assert np.corrcoef(order < 10, order)[0, 1] ** 2 == pytest.approx(listed.confounded)
     drawn = Scatter(listed.deviation, listed.degrees, False, ordered=True)
     effects = [visible(10, 0.001, item, alpha=0.05, power=0.9) for item in (listed, drawn)]
-    assert 1.8 < effects[0] / effects[1] < 2.0
+    # Twice by the variance alone (r squared is .75); the degrees of freedom are fewer, too, which the next test holds.
+    assert 2.0 < effects[0] / effects[1] < 2.2
+
+
+@pytest.mark.parametrize("n", [10, 30])
+@pytest.mark.parametrize("amount", [300, pytest.param(3000, marks=pytest.mark.slow)])
+def test_listed_nights_find_an_effect_as_often_as_is_told(amount, n):
+    draw = np.random.default_rng([7, n])
+    order = np.arange(2.0 * n)
+    shared = float(np.corrcoef(order < n, order)[0, 1] ** 2)
+    scatter, found = Scatter(NOISE, 10**6, False, ordered=True, confounded=shared), 0
+    effect = visible(n, NOISE, scatter, alpha=0.05, power=0.8)
+    for _ in range(amount):
+        logs = 7 + DRIFT * order / (2 * n) + NOISE * draw.standard_normal(2 * n)
+        logs[:n] += math.log1p(effect)
+        test = ratio_with_order(*np.exp(logs).reshape(2, n), *order.reshape(2, n), 0.95)
+        found += test.p < 0.05
+    assert abs(found / amount - 0.8) < 3 * math.sqrt(0.16 / amount) + 0.02, found / amount
 
 
 def test_the_classic_scatter_is_that_of_the_values_over_their_means():
