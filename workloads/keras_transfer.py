@@ -118,7 +118,7 @@ def main(options: argparse.Namespace) -> None:
         device.synchronise(model)
         inference_s = time.monotonic() - began_s
 
-    epochs.leave_results(head_epochs, len(training) * options.batch)
+    epochs.leave_results(head_epochs, training.seen)
     guesses = scores.argmax(1) if classes > 2 else (scores[:, 0] > 0.5).astype(int)
     marks.result(accuracy_final=float((guesses == images.test_labels).mean()), classes=classes)
     marks.result(f1=f1(guesses, images.test_labels, classes))
@@ -275,6 +275,11 @@ class Batches(keras.utils.PyDataset):
 
     def __len__(self) -> int:
         return self.steps
+
+    @property
+    def seen(self) -> int:
+        """Images in an epoch: the last batch may be smaller."""
+        return min(self.steps * self.batch, len(self.labels))
 
     def on_epoch_end(self) -> None:
         """Draw the next epoch's order."""

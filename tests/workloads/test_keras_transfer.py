@@ -77,6 +77,14 @@ def test_two_stages_mark_their_epochs_and_stop_early(execute):
     assert 0 <= told["f1"] <= 1
 
 
+@pytest.mark.parametrize(("steps", "seen"), [("0", 70), ("2", 64), ("9", 70)])
+def test_an_epoch_has_seen_the_images_that_its_batches_held(transfer, options, steps, seen):
+    images, labels = np.zeros((70, 32, 32, 3), np.uint8), np.arange(70) % 10
+    chosen = options("--steps", steps, "--augment", "none")
+    batches = transfer.Batches(images, labels, chosen, 10, training=True)
+    assert seen == batches.seen == sum(len(batches[number][1]) for number in range(len(batches)))
+
+
 def test_weights_that_are_not_there_are_refused_with_the_remedy(transfer, options, capsys):
     with pytest.raises(SystemExit) as ended:
         transfer.base_network(options("--architecture", "mobilenet_v2", "--weights", "absent.weights.h5"))
