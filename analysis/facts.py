@@ -59,6 +59,7 @@ def design(
         "window": night.protocol.workload.window or "",
         "baseline": analysis.baseline or "",
         **({"within": list(analysis.within), "cells": len(method.families(family))} if analysis.within else {}),
+        **({"effects": [" × ".join(term) for term in analysis.terms]} if analysis.effects else {}),
         "family": [list(names) for names in family],
         "largest_family": method.size(family),
         "correction": SHORT[method.correction] if method.size(family) > 1 else "none",

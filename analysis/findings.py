@@ -305,6 +305,8 @@ class Findings:
     """threshold, ddof, largest z possible at this n, how often clean data are flagged, whether it could fire."""
     headline_all: str = ""
     """The headline with the flagged runs left in, and whether the two disagree; empty where none was flagged."""
+    headline_effects: str = ""
+    """What became of the effects of factors that the plan declares; empty where it declares none."""
     methods: str = ""
     """The methods paragraph, with the numbers of the references."""
     references: tuple[Reference, ...] = ()

@@ -7,12 +7,15 @@
     found.effects      each factor and each interaction: F, partial eta squared
     found.contrasts    each level against the baseline's, and ratios of ratios
 
+What the analysis plan names of them (``analysis.effects``) is a family; see ``declared_effects``.
+
 Within blocks a contrast is a paired t on what each whole block says of it; where fewer than half of the blocks hold
 every cell that it needs, and where there are no blocks, it is told by OLS over all runs.
 """
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 from collections.abc import Mapping, Sequence
@@ -25,13 +28,14 @@ from numpy.typing import NDArray
 
 from analysis.cells import cells_of, levels_of, text
 from analysis.comparisons import Method, compare
+from analysis.declared_effects import NOTHING_LEFT, Terms, declared_contrasts, declared_effects
 from analysis.estimates import Estimate
 from analysis.family import anchor
 from analysis.findings import Comparison
 from analysis.grid_findings import FactorContrast, FactorEffect, Grid
 from analysis.load import Night
 from analysis.statistics.factorial import CellMeans, block_contrast, cell_means, factor_effects
-from analysis.statistics.families import adjust
+from analysis.statistics.families import SHORT
 from analysis.statistics.scatter import NOT_POSITIVE
 
 Key = tuple[str, ...]
@@ -39,10 +43,13 @@ _ENOUGH = 0.5
 """Part of the blocks that must hold every cell of a contrast for the paired t."""
 
 
-def grid(night: Night, runs: pd.DataFrame, compared: Sequence[Comparison], method: Method) -> Grid | None:
+def grid(
+    night: Night, runs: pd.DataFrame, compared: Sequence[Comparison], method: Method, terms: Terms = ()
+) -> Grid | None:
     """The grid of a night; ``runs`` as ``quality.assess`` leaves them. None for a night without factors.
 
-    Effects are reckoned for two factors or more, or one of three levels or more; contrasts for two factors or more.
+    Effects are reckoned for two factors or more, or one of three levels or more, or where ``terms`` (the effects that
+    the plan declares) name any; contrasts for two factors or more.
     """
     factors = tuple(night.protocol.factors) or tuple(dict.fromkeys(key for of in night.levels.values() for key in of))
     if not factors:
@@ -52,15 +59,20 @@ def grid(night: Night, runs: pd.DataFrame, compared: Sequence[Comparison], metho
     of_baseline = tuple(text(night.levels[baseline][factor]) for factor in factors)
     kept = runs[runs.state == "headline"]
     ratios = _ratios(night, runs, compared, baseline, method)
-    found = Grid(factors, levels, baseline, of_baseline, tuple(cells_of(night, runs, factors, levels, ratios)))
+    every = tuple(cells_of(night, runs, factors, levels, ratios))
+    found = Grid(factors, levels, baseline, of_baseline, every, correction=SHORT[method.correction])
     varied = [len({cell.levels[place] for cell in found.cells if cell.planned}) > 1 for place in range(len(factors))]
-    if kept.empty or not any(varied) or (sum(varied) < 2 and len(night.configurations) < 3):
-        return found
+    mark = functools.partial(
+        declared_effects, terms=terms, factors=factors, correction=method.correction, alpha=method.alpha
+    )
+    if kept.empty or not any(varied) or (sum(varied) < 2 and len(night.configurations) < 3 and not terms):
+        return replace(found, effects=tuple(mark([], why="no run is in the headline" if kept.empty else NOTHING_LEFT)))
     if kept.value.min() <= 0:
-        return replace(found, model=f"No effects of factors: {NOT_POSITIVE}.")
+        effects = mark([], why=NOT_POSITIVE)
+        return replace(found, effects=tuple(effects), model=f"No effects of factors: {NOT_POSITIVE}.")
     model = _Model(night, kept, factors, method)
-    contrasts = _contrasts(found, model) if sum(varied) > 1 else []
-    effects = model.effects()
+    contrasts = declared_contrasts(_contrasts(found, model), terms, method.correction) if sum(varied) > 1 else []
+    effects = mark(model.effects())
     return replace(found, effects=tuple(effects), contrasts=tuple(contrasts), model=_words(effects, contrasts, model))
 
 
@@ -143,16 +155,12 @@ def _contrasts(found: Grid, model: _Model) -> list[FactorContrast]:
                 for place in places
             ]
             against = tuple(found.baseline_levels[place] for place in places)
-            family = []
+            names = tuple(found.factors[place] for place in places)
             for chosen in itertools.product(*others):
                 if any(level == base for level, base in zip(chosen, against, strict=True)):
                     continue
                 weights, over, of = _weights(found, places, chosen, there)
                 test = _told(weights, table, columns, means, model)
-                family.append((chosen, test, over, of))
-            tests = adjust([test for _, test, _, _ in family]) if len(family) > 1 else [item[1] for item in family]
-            names = tuple(found.factors[place] for place in places)
-            for (chosen, _, over, of), test in zip(family, tests, strict=True):
                 ratio = test.estimate or Estimate(None, "×", note=test.note)
                 contrasts.append(FactorContrast(names, chosen, against, ratio, test, over, of))
     return contrasts
@@ -198,7 +206,7 @@ def _told(
 def _words(effects: Sequence[FactorEffect], contrasts: Sequence[FactorContrast], model: _Model) -> str:
     """How effects and contrasts were reckoned, for people."""
     _, stratum = model.strata
-    is_whole = all(item.sums == "III" for item in effects)
+    is_whole = all(item.sums == "III" for item in effects if item.sums)
     step = f", a step for each {stratum}" if model.strata[0] is not None else ""
     said = [
         f"Effects: OLS on log values{step}, covariance HC3, Wald F; sums of squares of type "
@@ -207,5 +215,10 @@ def _words(effects: Sequence[FactorEffect], contrasts: Sequence[FactorContrast],
     ]  # fmt: skip
     names = list(dict.fromkeys(item.test.name for item in contrasts))
     if names:
-        said.append(f"Contrasts: {' or '.join(names)}; p corrected over the contrasts of one term (Holm).")
+        over = (
+            "those of the declared effects, and else of one term"
+            if any(item.declared for item in contrasts)
+            else ("the contrasts of one term")
+        )
+        said.append(f"Contrasts: {' or '.join(names)}; p corrected over {over} ({SHORT[model.method.correction]}).")
     return " ".join(said)

@@ -22,6 +22,10 @@ class FactorEffect:
     """Of the variance that no other term explains, the part that this one does."""
     sums: str
     """III: beside all other terms; II: beside those that do not hold this one (of a grid with gaps)."""
+    declared: bool = False
+    """Whether the protocol's analysis plan names it: then its p is corrected over those that it names."""
+    decision: str = ""
+    """matters | not told | cannot be told; empty for what is not declared."""
 
     @property
     def term(self) -> str:
@@ -38,11 +42,12 @@ class FactorContrast:
     against: tuple[str, ...]
     ratio: Estimate
     test: Test
-    """Of log ratio = 0; corrected over the contrasts of the same factors (Holm)."""
+    """Of log ratio = 0; corrected over the contrasts of all declared effects, else over those of its factors."""
     over: int
     """Combinations of the other factors' levels that hold every cell that is needed, and are averaged over."""
     of: int
     """Such combinations that the factors have."""
+    declared: bool = False
 
 
 @dataclass(frozen=True)
@@ -86,6 +91,8 @@ class Grid:
     contrasts: tuple[FactorContrast, ...] = ()
     model: str = ""
     """How effects and contrasts were reckoned, for people."""
+    correction: str = "Holm"
+    """Of the p values, for people."""
 
     @property
     def is_complete(self) -> bool:

@@ -26,6 +26,8 @@ from analysis.cautions import Evidence, cautions
 from analysis.citations import with_references
 from analysis.comparisons import compare
 from analysis.curve import band, window_bins
+from analysis.declared_effects import methods_words as effects_words
+from analysis.declared_effects import sentence as effects_said
 from analysis.drift import drift
 from analysis.energy import choice_of, measure, of_choice, window_rows
 from analysis.epochs import epoch_rows
@@ -151,6 +153,7 @@ def examine(night: Night, plan: Analysis | None = None) -> Study:
     read_by = sources_read(measured, choice, response)
     design = design_facts(night, analysis, method, family, changed=changed)
     emitted = carbon(analysis.carbon, runs, configurations, found[ENERGY], method.level)
+    in_grid = grid(night, runs, compared, method, analysis.terms)
     said = methods(
         response=response, method=method, analysis=analysis, design=design, sources=read_by, groups=described
     )
@@ -201,11 +204,14 @@ def examine(night: Night, plan: Analysis | None = None) -> Study:
         recorded=tuple(recorded(windows, choice, kept, configurations, method.level)),
         agreements=agreed.found,
         carbon=emitted,
-        grid=grid(night, runs, compared, method),
+        grid=in_grid,
+        headline_effects=effects_said(in_grid),
         tradeoff=tradeoff(night, analysis, runs, found=found, response=response, level=method.level),
         ratios=declared_ratios,
         outlier_rule=assessment.rule,
-        methods=f"{said} {carbon_words(emitted)}".strip(),
+        methods=" ".join(
+            part for part in (said, effects_words(analysis.terms, method.correction), carbon_words(emitted)) if part
+        ),
         design=design,
         reproduce=reproduce(night),
     )

@@ -9,6 +9,9 @@ from harness.configurations import cross
 from harness.errors import Problem
 from harness.protocol_model import Protocol
 
+MOST_FACTORS = 3
+"""Effects of more factors together than this are not looked for: nobody could read them."""
+
 
 def check_family(protocol: Protocol) -> Iterator[Problem]:
     """A family against a baseline that is not named."""
@@ -43,3 +46,28 @@ def check_within(protocol: Protocol) -> Iterator[Problem]:
             remedy = f"name what is the baseline in every cell by its levels of the other factors: {there}"
             what = f"with analysis.within this is to be found in each cell, and it is not in {lacking[0]}"
             yield Problem("analysis.baseline", what, repr(analysis.baseline), remedy)
+
+
+def check_effects(protocol: Protocol) -> Iterator[Problem]:
+    """Effects of what is no factor, of one that does not vary, of too many at once, and what is named twice."""
+    factors, seen = protocol.factors, set[frozenset[str]]()
+    for name, term in zip(protocol.analysis.effects, protocol.analysis.terms, strict=True):
+        unknown = [part for part in term if part not in factors]
+        still = [part for part in term if part in factors and len(factors[part]) < 2]
+        what, remedy = "", ""
+        if unknown:
+            what = f"{unknown[0]!r} is no factor"
+            remedy = (
+                f"known here: {', '.join(factors) or 'none, the protocol has no factors'}; together: width:precision"
+            )
+        elif still:
+            what, remedy = f"{still[0]!r} has one level: it has no effect", "give it a second level, or leave it out"
+        elif len(set(term)) < len(term):
+            what, remedy = "a factor together with itself", "name each factor of an interaction once"
+        elif len(term) > MOST_FACTORS:
+            what, remedy = f"{len(term)} factors together", f"name at most {MOST_FACTORS}: nobody could read more"
+        elif frozenset(term) in seen:
+            what, remedy = "this effect stands there more than once", "name each effect once"
+        if what:
+            yield Problem("analysis.effects", what, repr(name), remedy)
+        seen.add(frozenset(term))

@@ -122,6 +122,8 @@ class Analysis(Section):
     """Against the baseline, or all pairs; left out: the former where a baseline is named."""
     within: tuple[str, ...] = ()
     """Factors: only configurations that agree in them are compared; each such cell is a family of its own."""
+    effects: tuple[str, ...] = ()
+    """Terms: factors, and interactions as ``"width:precision"``; a family of their own, the others exploratory."""
     test: Literal["t", "rank"] = "t"
     """What decides: the recipe's t test, or the rank test in its place."""
     ratio: Annotated[tuple[Ratio, ...], BeforeValidator(as_array)] = ()
@@ -153,6 +155,11 @@ class Analysis(Section):
     def needs_energy(self) -> bool:
         """Whether nothing can be compared without energy."""
         return "energy" in (self.primary_ratio.parts(self.accuracy) if self.primary_ratio else (self.metric,))
+
+    @property
+    def terms(self) -> tuple[tuple[str, ...], ...]:
+        """The factors of each declared effect."""
+        return tuple(tuple(part.strip() for part in name.split(":")) for name in self.effects)
 
     def cell(self, levels: Mapping[str, Level]) -> str:
         """What a configuration's cell is called: its levels of ``within``; empty where all are one family."""

@@ -20,7 +20,7 @@ from harness.configurations import Configuration, cross, level_text
 from harness.domain_checks import check_domains
 from harness.engine_checks import check_engine
 from harness.errors import Problem
-from harness.family_checks import check_family, check_within
+from harness.family_checks import check_effects, check_family, check_within
 from harness.hours import REMEDY as TIME_REMEDY
 from harness.hours import TimeOfDay
 from harness.judging_checks import check_judging
@@ -318,6 +318,7 @@ _CHECKS: tuple[tuple[frozenset[str], Callable[[Protocol], Problems]], ...] = (
     (frozenset({"analysis"}), check_metric),
     (frozenset({"analysis"}), check_family),
     (frozenset({"factors", "exclude", "analysis", "crossing"}), check_within),
+    (frozenset({"factors", "analysis"}), check_effects),
     (frozenset({"analysis", "sensors", "instruments"}), check_domains),
     (frozenset({"cooldown", "warmup"}), _waits),
     (frozenset({"sensors", "analysis", "cooldown"}), _sensors),

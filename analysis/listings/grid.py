@@ -36,6 +36,9 @@ def effects(found: Grid) -> Table:
             "df": item.test.df,
             "residual_df": item.residual_df,
             "p": item.test.p,
+            "declared": "yes" if item.declared else "no",
+            "p_adjusted": item.test.p_adjusted,
+            "decision": item.decision,
             "partial_eta2": item.partial_eta2.value,
             "type": item.sums,
             "n": item.partial_eta2.n,
@@ -43,12 +46,22 @@ def effects(found: Grid) -> Table:
         }
         for item in found.effects
     ]
+    declared = sum(item.declared for item in found.effects)
     columns = [
         Column("factor", "term"),
         Column("F (HC3)", "statistic", "number", missing=_NO_TEST),
         Column("df", "df", "count", missing=_NO_TEST),
         Column("residual df", "residual_df", "count", missing=_NO_TEST),
         Column("p", "p", "p", missing=_NO_TEST),
+        *(
+            []
+            if not declared
+            else [
+                Column("declared", "declared"),
+                Column(f"p ({found.correction})", "p_adjusted", "p", missing="not corrected"),
+                Column("decision", "decision"),
+            ]
+        ),
         Column("partial η²", "partial_eta2", "number", digits=3, missing="no scatter"),
         Column("type", "type"),
         Column("runs", "n", "count"),
@@ -57,7 +70,7 @@ def effects(found: Grid) -> Table:
     notes = [
         found.model,
         "With an interaction a main effect is a mean over levels that behave differently: read the cells then.",
-        EXPLORATORY,
+        _standing(declared, len(found.effects), found.correction),
     ]
     return table_of("factors", "Which factor matters", rows, _shown(columns, rows), notes)
 
@@ -73,18 +86,21 @@ def contrasts(found: Grid) -> Table:
             "p": item.test.p,
             "p_adjusted": item.test.p if item.test.p_adjusted is None else item.test.p_adjusted,
             "n": item.ratio.n,
+            "declared": "yes" if item.declared else "no",
             "over": f"{item.over} of {item.of}",
             "method": item.test.name,
         }
         for item in found.contrasts
     ]
+    declared = sum(item.declared for item in found.contrasts)
     columns = [
         Column("factor", "factors"),
         Column("level", "levels"),
         Column("against", "against"),
         Column("ratio [interval]", "ratio", "interval", missing=why_not(item.ratio for item in found.contrasts)),
         Column("p", "p", "p", missing=_NO_TEST),
-        Column("p (Holm)", "p_adjusted", "p", missing=_NO_TEST),
+        Column(f"p ({found.correction})", "p_adjusted", "p", missing=_NO_TEST),
+        *([Column("declared", "declared")] if declared else []),
         Column("n", "n", "count"),
         Column("averaged over", "over"),
         Column("method", "method"),
@@ -95,9 +111,19 @@ def contrasts(found: Grid) -> Table:
         "factors' levels that hold both. Several: the ratio of such ratios; 1 means that the factors multiply.",
         (f"{level} % intervals, each for itself. " if level else "") + "n: blocks of the paired t, runs of OLS.",
         found.model,
-        EXPLORATORY,
+        _standing(declared, len(found.contrasts), found.correction),
     ]
     return table_of("levels", "What each level does", rows, columns, notes)
+
+
+def _standing(declared: int, count: int, correction: str) -> str:
+    """Which of the rows may be concluded from."""
+    if not declared:
+        return EXPLORATORY
+    over = f"The {declared} that the protocol's analysis plan names are one family, corrected over it ({correction})."
+    alone = "The one that the protocol's analysis plan names stands by itself: nothing is corrected."
+    rest = "The others it does not name: to look at, not to conclude from." if declared < count else ""
+    return f"{over if declared > 1 else alone} {rest}".strip()
 
 
 def cells(found: Grid) -> Table:

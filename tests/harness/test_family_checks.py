@@ -38,6 +38,9 @@ def made(folder, text):
             "one number",
         ),
         ('test = "sign"', "analysis.test"),
+        ('effects = ["batch"]', "'batch' is no factor"),
+        ('effects = ["model:model"]', "together with itself"),
+        ('effects = ["model:runtime", "runtime : model"]', "more than once"),
     ],
 )
 def test_what_makes_no_sense_is_refused(tmp_path, text, what):
@@ -56,3 +59,21 @@ def test_a_ratio_that_is_compared_asks_the_workload_for_its_parts(tmp_path):
     protocol = made(tmp_path, f'metric = "J_per_image"\n{ratio}')
     assert ("images",) == named_metrics(protocol.analysis)
     assert protocol.analysis.needs_energy
+
+
+def test_effects_are_named_as_factors_and_as_factors_together(tmp_path):
+    protocol = made(tmp_path, 'effects = ["model", "runtime:model"]')
+    assert (("model",), ("runtime", "model")) == protocol.analysis.terms
+
+
+def test_an_effect_of_one_level_and_of_four_factors_together_is_refused(tmp_path):
+    factors = {"model": '["m"]', "runtime": '["a", "b"]'}
+    factors |= dict.fromkeys(("c", "d", "e"), "[1, 2]")
+    text = BODY.split("[factors]", maxsplit=1)[0] + '[workload.env]\nX = "{c}{d}{e}"\n[factors]\n'
+    text += "\n".join(f"{name} = {levels}" for name, levels in factors.items())
+    path = tmp_path / "p.toml"
+    path.write_text(f'{text}\n[sensors]\nfallback = "load_model"\n[analysis]\neffects = ["model", "runtime:c:d:e"]\n')
+    with pytest.raises(ProtocolError) as told:
+        read(path)
+    assert "one level" in str(told.value)
+    assert "4 factors together" in str(told.value)
