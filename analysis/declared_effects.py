@@ -9,8 +9,8 @@
 An effect that is named and cannot be tested keeps its place with the reason. What is not named stays exploratory: each
 F test by itself, the ratios corrected over one term.
 
-HC3 is cautious where blocks are few: of six blocks of 3 x 2 cells in which two of three declared effects are none, 1.4 %
-of 5,000 simulated nights tell one of these two (nominal at most 5 %); see the tests.
+HC3 is cautious where blocks are few: of six blocks of 3 x 2 cells in which two of three declared effects are none,
+1.4 % of 5,000 simulated nights tell one of these two (nominal at most 5 %); see the tests.
 """
 
 from __future__ import annotations
