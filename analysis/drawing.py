@@ -198,7 +198,9 @@ class Drawn:
 
 
 def _rank(stem: str) -> int:
-    return _COSTLY.index(stem) if stem in _COSTLY else len(_COSTLY)
+    # The further pages of a figure ("ratios-2") cost what its first does.
+    first = stem.rpartition("-")[0] if stem.rpartition("-")[2].isdecimal() else stem
+    return _COSTLY.index(first) if first in _COSTLY else len(_COSTLY)
 
 
 def _allowed() -> int:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -18,7 +20,7 @@ from analysis.figures.distribution import draw_distribution
 from analysis.figures.drift import draw_drift
 from analysis.figures.over_cells import draw_over_cells
 from analysis.figures.pairs import draw_pairs
-from analysis.figures.ratios import MOST, draw_decomposition, draw_ratios
+from analysis.figures.ratios import draw_decomposition, draw_ratios, pages
 from analysis.figures.roofline import draw_roofline
 from analysis.findings import Comparison
 from analysis.illustration import Illustration as Illustration
@@ -45,6 +47,8 @@ STEMS = (
 )
 _NAMED = 8
 """So many configurations at most are read out where a figure cannot be seen."""
+PAGED = ("ratios", "decomposition")
+"""Stems that go on as "ratios-2", "ratios-3", … where one page does not hold all comparisons."""
 
 
 def illustrations(night: Night, study: Study, rows: pd.DataFrame) -> list[Illustration]:
@@ -53,7 +57,7 @@ def illustrations(night: Night, study: Study, rows: pd.DataFrame) -> list[Illust
     of_response = {"quantity": study.response.label, "unit": study.response.unit, **given}
     shown = drawn(rows)
     found = (
-        _ratios(study),
+        *_ratios(study),
         _over_cells(night, study),
         _roofline(study),
         _distribution(study, shown, of_response),
@@ -61,7 +65,7 @@ def illustrations(night: Night, study: Study, rows: pd.DataFrame) -> list[Illust
         *by_factor.by_factor(study),
         over_time.power(night, study, given),
         _pairs(night, study, shown, of_response),
-        _decomposition(study),
+        *_decomposition(study),
         *over_time.inside(night, study, rows, given),
         _drift(study, shown, given) if night.ordered and not night.joined else None,
         _agreement(study, given),
@@ -86,24 +90,44 @@ def _distribution(study: Study, shown: pd.DataFrame, given: dict[str, Any]) -> I
     )
 
 
-def _ratios(study: Study) -> Illustration | None:
-    told = [item for item in study.findings.comparisons if item.ratio.value is not None]
-    if not told or (study.findings.over_cells and len(told) > MOST):
-        return None
-    read = "; ".join(f"{item.configuration} / {item.baseline}: {estimate(item.ratio)}" for item in told[:_NAMED])
-    return Illustration(
+def _ratios(study: Study) -> list[Illustration]:
+    compared = study.findings.comparisons
+    if not any(item.ratio.value is not None for item in compared):
+        return []
+    draw = functools.partial(
+        draw_ratios,
+        compared,
+        quantity=study.response.label,
+        stamp=study.findings.first_line,
+        why=by_factor.why_not(study),
+    )
+    whole = Illustration(
         "ratios",
         "Ratios with their intervals",
         f"Each configuration against its baseline: {study.response.label}. Below each, the same with all runs.",
-        f"Ratios: {read}",
-        functools.partial(
-            draw_ratios,
-            study.findings.comparisons,
-            quantity=study.response.label,
-            stamp=study.findings.first_line,
-            why=by_factor.why_not(study),
-        ),
+        "Ratios",
+        draw,
     )
+    return _paged(whole, compared)
+
+
+def _paged(whole: Illustration, compared: Sequence[Comparison]) -> list[Illustration]:
+    """The figure of these comparisons, one illustration a page; ``whole.draw`` takes the page."""
+    every = pages(compared)
+    found = []
+    for page, shown in enumerate(every, start=1):
+        told = [item for item in shown if item.ratio.value is not None][:_NAMED]
+        read = "; ".join(f"{item.configuration} / {item.baseline}: {estimate(item.ratio)}" for item in told)
+        found.append(
+            replace(
+                whole,
+                stem=whole.stem if page == 1 else f"{whole.stem}-{page}",
+                title=whole.title if len(every) == 1 else f"{whole.title}, page {page} of {len(every)}",
+                alternative=f"{whole.alternative}: {read}",
+                draw=functools.partial(whole.draw, page=page),
+            )
+        )
+    return found
 
 
 def _over_cells(night: Night, study: Study) -> Illustration | None:
@@ -169,17 +193,18 @@ def _pairs(night: Night, study: Study, shown: pd.DataFrame, given: dict[str, Any
     )
 
 
-def _decomposition(study: Study) -> Illustration | None:
+def _decomposition(study: Study) -> list[Illustration]:
     parted = [item for item in study.findings.comparisons if _has_parts(item)]
     if not parted or study.response.name != ENERGY:
-        return None
-    return Illustration(
+        return []
+    whole = Illustration(
         "decomposition",
         "Less power, or less time?",
         "The energy ratio is the product of the ratios of mean power and of duration.",
-        "Ratios of energy, mean power and duration for each comparison.",
+        "Ratios of energy, mean power and duration for each comparison",
         functools.partial(draw_decomposition, parted, stamp=study.findings.first_line),
     )
+    return _paged(whole, parted)
 
 
 def _has_parts(item: Comparison) -> bool:

@@ -13,6 +13,7 @@ and says all that it says without them. Whatever a workload printed or named is 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
@@ -30,7 +31,7 @@ from analysis.figures.style import FORMATS as FIGURE_FORMATS
 from analysis.findings import Findings
 from analysis.findings_file import FILE as FINDINGS
 from analysis.findings_file import findings_bytes
-from analysis.illustrations import STEMS, illustrations
+from analysis.illustrations import PAGED, STEMS, illustrations
 from analysis.joined import join
 from analysis.labels import visible
 from analysis.listings.sections import NAMES, Sections, sections
@@ -192,6 +193,8 @@ def _write(target: Path, files: Mapping[str, bytes]) -> None:
         aside.write_bytes(content)
         os.replace(aside, target / name)
     ours = [f"figures/{stem}.{suffix}" for stem in STEMS for suffix in FIGURE_FORMATS]
+    pages = re.compile(rf"(?:{'|'.join(PAGED)})-\d+\.(?:{'|'.join(FIGURE_FORMATS)})")
+    ours += [f"figures/{path.name}" for path in (target / "figures").iterdir() if pages.fullmatch(path.name)]
     ours += [f"tables/{name}.{suffix}" for name in NAMES for suffix in tables.FORMATS]
     for name in ours:
         if name not in files:

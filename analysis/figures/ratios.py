@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -30,8 +31,9 @@ if TYPE_CHECKING:
     from analysis.findings import Comparison, Estimate
 
 MOST = 45
-"""So many comparisons at most are drawn; the tables have them all."""
+"""So many comparisons at most stand on one page of a figure; more are dealt out to several pages."""
 _TWO_LINES = 12
+_DOTTED = "; the dotted line is where the baseline would stand"
 
 
 @styled
@@ -41,22 +43,24 @@ def draw_ratios(
     quantity: str = "energy",
     stamp: str = "",
     why: Mapping[str, str] | None = None,
+    page: int = 1,
 ) -> Figure:
     """A forest plot: for each comparison the ratio with its interval, and below it the same with all runs.
 
-    Takes 1 to n comparisons; of more than ``MOST`` those with the first one's baseline, or else the first ``MOST``.
+    Takes 1 to n comparisons; of more than ``MOST`` it draws the ``page`` that is asked for, all pages with one scale.
     More than ``_TWO_LINES`` with one baseline stand in the order of their ratios, the baseline between those below and
     above it. A comparison without a ratio keeps its line, grey, and says so, with the reason where ``why`` has one.
     """
-    shown, note = _chosen(comparisons)
-    ordered = len(shown) > _TWO_LINES and len({item.baseline for item in shown}) == 1
-    if ordered:
-        shown.sort(key=lambda item: math.inf if item.ratio.value is None else item.ratio.value)
+    every = pages(comparisons)
+    shown, note = every[page - 1], _of_pages(page, every)
+    ordered = _ordered(comparisons)
     figure, axes, texts = _rows(shown, 1)
     panel = axes[0]
     reasons = why or {}
+    dotted = False
     below = sum(item.ratio.value is not None and item.ratio.value < 1 for item in shown)
-    if ordered and below > 0:
+    if ordered and (0 < below < len(shown) or (below and len(every) == 1)):
+        dotted = True
         panel.axhline(below - 0.5, color=INK, lw=0.6, ls=(0, (1, 2)), zorder=1)
     for place, comparison in enumerate(shown):
         if comparison.ratio.value is None:
@@ -67,6 +71,7 @@ def draw_ratios(
         colour = INK if comparison.ratio.value is not None else SOFT
         texts.text(0.0, place, said, va="center", fontsize=SMALL_PT, linespacing=1.2, color=colour)
     _reference(panel, shown)
+    _one_scale([panel], every)
     panel.set_xlabel(fitted(f"{quantity}: configuration / baseline", 4.0))
     level = _level(comparison.ratio for comparison in shown)
     legend = [
@@ -74,15 +79,19 @@ def draw_ratios(
         _handle(FAINT, "the same with all runs (no outlier removed)", hollow=True),
     ]
     if ordered:
-        note = f"In the order of the ratios; the dotted line is where the baseline would stand. {note}"
-    said = f"Left of 1 the configuration uses less than its baseline. {_baseline(shown)} {note}"
+        note = f"In the order of the ratios{_DOTTED if dotted else ''}. {note}"
+    said = f"Left of 1 the configuration uses less than its baseline. {_baseline(comparisons)} {note}"
     return finish(figure, legend=legend, notes=[said], stamp=stamp)
 
 
 @styled
-def draw_decomposition(comparisons: Sequence[Comparison], *, stamp: str = "") -> Figure:
-    """Energy ratio = mean power ratio x duration ratio: three panels with one scale, one line a comparison."""
-    chosen, note = _chosen([item for item in comparisons if item.power_ratio and item.duration_ratio])
+def draw_decomposition(comparisons: Sequence[Comparison], *, stamp: str = "", page: int = 1) -> Figure:
+    """Energy ratio = mean power ratio x duration ratio: three panels with one scale, one line a comparison.
+
+    Of more than ``MOST`` comparisons the ``page`` that is asked for, as ``draw_ratios``.
+    """
+    every = pages(comparisons)
+    chosen, note = every[page - 1], _of_pages(page, every)
     figure, axes, _ = _rows(chosen, 3)
     for place, comparison in enumerate(chosen):
         parts = (comparison.ratio, comparison.power_ratio, comparison.duration_ratio)
@@ -96,16 +105,49 @@ def draw_decomposition(comparisons: Sequence[Comparison], *, stamp: str = "") ->
         _reference(panel, chosen)
     level = _level(comparison.ratio for comparison in chosen)
     said = f"Bars: {level} % intervals, each for itself." if level else ""
+    _one_scale(axes, every)
     text = f"Configuration / baseline; the three panels have one scale. {said} {_baseline(chosen)} {note}"
     return finish(figure, notes=[text], stamp=stamp)
 
 
-def _chosen(comparisons: Sequence[Comparison]) -> tuple[list[Comparison], str]:
-    if len(comparisons) <= MOST:
-        return list(comparisons), ""
-    baseline = comparisons[0].baseline
-    same = [item for item in comparisons if item.baseline == baseline][:MOST]
-    return same, f"{len(same)} of {len(comparisons)} comparisons are drawn; the table has them all."
+def pages(comparisons: Sequence[Comparison]) -> list[list[Comparison]]:
+    """The comparisons page by page, in the order in which they are drawn; one page at least, none longer than MOST."""
+    shown = list(comparisons)
+    if _ordered(shown):
+        shown.sort(key=lambda item: math.inf if item.ratio.value is None else item.ratio.value)
+    count = max(1, -(-len(shown) // MOST))
+    edges = [round(place * len(shown) / count) for place in range(count + 1)]
+    return [shown[begin:end] for begin, end in itertools.pairwise(edges)]
+
+
+def _ordered(comparisons: Sequence[Comparison]) -> bool:
+    return len(comparisons) > _TWO_LINES and len({item.baseline for item in comparisons}) == 1
+
+
+def _of_pages(page: int, every: Sequence[Sequence[Comparison]]) -> str:
+    if len(every) == 1:
+        return ""
+    first = sum(map(len, every[: page - 1])) + 1
+    last, count = first + len(every[page - 1]) - 1, sum(map(len, every))
+    return f"Page {page} of {len(every)}: comparisons {first} to {last} of {count}, all pages with one scale."
+
+
+def _one_scale(axes: Sequence[Axes], every: Sequence[Sequence[Comparison]]) -> None:
+    """The same ends of the axis on all pages; one page has its own."""
+    if len(every) == 1:
+        return
+    parts = [
+        part
+        for page in every
+        for item in page
+        for part in (
+            (item.ratio, item.ratio_all) if len(axes) == 1 else (item.ratio, item.power_ratio, item.duration_ratio)
+        )
+    ]
+    values = [value for part in parts if part is not None for value in (part.value, part.low, part.high) if value]
+    if values:
+        low, high = min(*values, 1.0), max(*values, 1.0)
+        axes[0].set_xlim(low - 0.04 * (high - low), high + 0.04 * (high - low))
 
 
 def _rows(comparisons: Sequence[Comparison], panels: int) -> tuple[Figure, list[Axes], Axes]:

@@ -328,6 +328,7 @@ def test_an_older_reports_files_go_and_others_stay(simulate):
     night = simulate(blocks=3, epochs=2)
     paths = write_report(night.path)
     (paths.folder / "figures" / "mine.svg").write_text("mine")
+    (paths.folder / "figures" / "ratios-3.pdf").write_text("a page of the older report's ratios")
     (paths.folder / "notes.txt").write_text("mine")
     assert (paths.folder / "figures" / "epochs.svg").exists()
     for run in night.path.glob("runs/*/run.json"):
@@ -336,6 +337,7 @@ def test_an_older_reports_files_go_and_others_stay(simulate):
         run.write_text(json.dumps(body))
     write_report(night.path)
     assert not (paths.folder / "figures" / "epochs.svg").exists()
+    assert not (paths.folder / "figures" / "ratios-3.pdf").exists()
     assert (paths.folder / "figures" / "mine.svg").exists()
     assert (paths.folder / "notes.txt").exists()
 

@@ -17,7 +17,7 @@ from analysis.figures.drift import draw_drift
 from analysis.figures.epochs import by_epoch, draw_epochs
 from analysis.figures.pairs import draw_pairs, within_block
 from analysis.figures.power import draw_power
-from analysis.figures.ratios import MOST, draw_decomposition, draw_ratios
+from analysis.figures.ratios import MOST, draw_decomposition, draw_ratios, pages
 from analysis.figures.style import DOUBLE_IN, PALETTE, SINGLE_IN, look, render, save
 from analysis.findings import Agreement, Estimate
 from analysis.statistics.agreement import limits_of_agreement
@@ -208,11 +208,29 @@ def test_a_comparison_without_a_ratio_keeps_its_line(made_up, compared):
     assert "cannot be told" in [text.get_text() for text in figure.axes[1].texts]
 
 
-def test_more_comparisons_than_a_page_holds_are_cut_and_that_is_said(made_up, compared):
+@pytest.mark.parametrize("draw_page", [draw_ratios, draw_decomposition])
+def test_more_comparisons_than_a_page_holds_are_dealt_out_to_several_with_one_scale(
+    draw_page, made_up, compared, flaws
+):
     names, runs = made_up(60, 2)
-    figure = draw_ratios(compared(names, runs))
-    assert MOST == len(figure.axes[0].get_yticklabels())
-    assert any(f"{MOST} of 59 comparisons" in text.get_text().replace("\n", " ") for text in figure.texts)
+    comparisons = compared(names, runs)
+    every = pages(comparisons)
+    figures = [draw_page(comparisons, page=page) for page in (1, 2)]
+    assert [30, 29] == [len(figure.axes[0].get_yticklabels()) for figure in figures] == [len(page) for page in every]
+    assert {item.configuration for item in comparisons} == {item.configuration for page in every for item in page}
+    assert 1 == len({figure.axes[0].get_xlim() for figure in figures})
+    assert "Page 2 of 2: comparisons 31 to 59 of 59" in words_of(figures[1])
+    assert [[], []] == [flaws(figure) for figure in figures]
+
+
+def test_no_page_is_longer_than_another_by_more_than_one(made_up, compared):
+    names, runs = made_up(6, 2)
+    one = compared(names, runs)[0]
+    for count in (1, 45, 46, 91, 990):
+        sizes = [len(page) for page in pages([one] * count)]
+        assert (count, -(-count // MOST)) == (sum(sizes), len(sizes))
+        assert max(sizes) - min(sizes) <= 1
+    assert [[]] == pages([])
 
 
 def words_of(figure):
