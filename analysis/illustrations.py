@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -113,6 +113,7 @@ def _ratios(study: Study) -> list[Illustration]:
 
 def _paged(whole: Illustration, compared: Sequence[Comparison]) -> list[Illustration]:
     """The figure of these comparisons, one illustration a page; ``whole.draw`` takes the page."""
+    draw: Callable[..., Any] = whole.draw
     every = pages(compared)
     found = []
     for page, shown in enumerate(every, start=1):
@@ -124,7 +125,7 @@ def _paged(whole: Illustration, compared: Sequence[Comparison]) -> list[Illustra
                 stem=whole.stem if page == 1 else f"{whole.stem}-{page}",
                 title=whole.title if len(every) == 1 else f"{whole.title}, page {page} of {len(every)}",
                 alternative=f"{whole.alternative}: {read}",
-                draw=functools.partial(whole.draw, page=page),
+                draw=functools.partial(draw, page=page),
             )
         )
     return found
