@@ -8,7 +8,8 @@
 Study 2 is Group 30, 2026: float32 against mixed_float16, 30 runs each. Backends: tensorflow (default), jax, torch.
 
 Phases: setup (from the import of the framework on), train > epoch N > evaluate N, and a last evaluate. "train" is the
-window to compare. The first epoch also compiles, on tensorflow and jax.
+window to compare. The first epoch also compiles, on tensorflow and jax. "input_wait_s" is the host's time within that
+window to get its batches, training and evaluation together (keras_input.py says how it is taken).
 Exit codes: 2 for wrong use or data, 3 for a device that is not there or lacks the precision.
 """
 
@@ -22,6 +23,7 @@ import data
 import marks
 import numpy as np
 from keras_device import PRECISIONS, Device, prepare_environment, refuse_what_is_lacking
+from keras_input import InputWait
 
 # What the study fixes.
 SHIFT = 0.1  # of the image's size at most, both ways; a fraction of a pixel is interpolated, edges are held
@@ -72,12 +74,15 @@ def main(options: argparse.Namespace) -> None:
     model, training, test = (on_device if options.input == "device" else through_loader)(cnn, images, options)
     optimiser = {"rmsprop": keras.optimizers.RMSprop, "adam": keras.optimizers.Adam, "sgd": keras.optimizers.SGD}
     model.compile(optimiser[options.optimizer](options.lr), "categorical_crossentropy", metrics=["accuracy"])
+    wait = InputWait(device.backend, keras.__version__)
+    wait.watch(model)
     device.synchronise(model)
     marks.end("setup")
 
-    epochs = Epochs(device)
+    epochs = Epochs(device, wait)
     with marks.phase("train"):
         model.fit(training, epochs=options.epochs, validation_data=test, callbacks=[epochs], shuffle=False, verbose=0)
+    waited = wait.since(0.0)
     with marks.phase("evaluate") as metrics:
         metrics.update(model.evaluate(test, verbose=0, return_dict=True))
         device.synchronise(model)
@@ -90,7 +95,7 @@ def main(options: argparse.Namespace) -> None:
     marks.result(
         classes=data.CLASSES, parameters=parameters, steps=steps, images_per_s=images_per_s, precision=options.precision
     )
-    marks.result(device=device.name, max_memory_B=device.max_memory_B())
+    marks.result(**waited, device=device.name, max_memory_B=device.max_memory_B())
     marks.result(backend=device.backend, keras_version=keras.__version__)
     print(
         f"{options.precision}, {device.backend} on {device.name}: {parameters:,} parameters, {steps} steps, "
@@ -118,22 +123,24 @@ def network() -> Any:
 class Epochs(keras.callbacks.Callback):
     """Marks every epoch and its evaluation, each after the device has caught up."""
 
-    def __init__(self, device: Device) -> None:
+    def __init__(self, device: Device, wait: InputWait) -> None:
         super().__init__()
-        self.device, self.epoch, self.training_s = device, 0, 0.0
+        self.device, self.wait, self.epoch, self.training_s = device, wait, 0, 0.0
         self.history: list[dict[str, float]] = []
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """The epoch begins."""
         self.device.synchronise(self.model)
-        self.epoch, self.began_s = epoch + 1, time.monotonic()
+        self.epoch, self.began_s, self.waited_s = epoch + 1, time.monotonic(), self.wait.seconds
         marks.begin(f"epoch {self.epoch}")
+        self.wait.begin()
 
     def on_test_begin(self, logs: Any = None) -> None:
         """Its training is over, its evaluation begins."""
         self.device.synchronise(self.model)
         self.training_s += time.monotonic() - self.began_s
         marks.begin(f"evaluate {self.epoch}")
+        self.wait.begin()
 
     def on_test_end(self, logs: Any = None) -> None:
         """Its evaluation is over."""
@@ -143,7 +150,7 @@ class Epochs(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """The epoch is over, with these means."""
         self.device.synchronise(self.model)
-        values = {name: float(value) for name, value in logs.items()}
+        values = {name: float(value) for name, value in logs.items()} | self.wait.since(self.waited_s)
         marks.end(f"epoch {self.epoch}", **values)
         self.history.append(values)
         print(f"epoch {self.epoch}: " + ", ".join(f"{name} {value:.4f}" for name, value in values.items()), flush=True)

@@ -10,7 +10,8 @@ Study 3 is Xu et al. 2023: VGG16, VGG19, ResNet50, frozen, under two dense layer
 2023: five networks on images of two classes, the head first, then all of it, with early stopping.
 
 Phases: setup, then train > epoch N > evaluate N (epochs count through both stages; "finetune" holds those of the
-second), then "inference": the test images once more, timed for itself. "train" is the window to compare.
+second), then "inference": the test images once more, timed for itself. "train" is the window to compare, and
+"input_wait_s" the host's time within it to get its batches (keras_input.py says how it is taken).
 Exit codes: 2 for wrong use or data, 3 for what this machine lacks, weights that cannot be had included.
 """
 
@@ -25,6 +26,7 @@ import data
 import marks
 import numpy as np
 from keras_device import PRECISIONS, REFUSED, Device, prepare_environment, refuse_what_is_lacking
+from keras_input import InputWait
 
 ARCHITECTURES = {
     "vgg16": "VGG16",
@@ -96,11 +98,12 @@ def main(options: argparse.Namespace) -> None:
     test = Batches(images.test_images, images.test_labels, options, classes, training=False)
     base.trainable = False
     trainable = sum(int(np.prod(weight.shape)) for weight in model.trainable_weights)
-    compile_for(model, keras.optimizers.Adam(options.lr), classes)
+    wait = InputWait(device.backend, keras.__version__)
+    compile_for(model, keras.optimizers.Adam(options.lr), classes, wait)
     device.synchronise(model)
     marks.end("setup")
 
-    epochs = Epochs(device)
+    epochs = Epochs(device, wait)
     asked = {"validation_data": test, "shuffle": False, "verbose": 0}
     with marks.phase("train"):
         model.fit(training, epochs=options.epochs, callbacks=[epochs, *stopping(options)], **asked)
@@ -108,8 +111,9 @@ def main(options: argparse.Namespace) -> None:
         with marks.phase("finetune") if options.finetune_epochs else nullcontext():
             if options.finetune_epochs:
                 base.trainable = True
-                compile_for(model, keras.optimizers.SGD(options.finetune_lr, momentum=0.9), classes)
+                compile_for(model, keras.optimizers.SGD(options.finetune_lr, momentum=0.9), classes, wait)
                 model.fit(training, epochs=options.finetune_epochs, callbacks=[epochs, *stopping(options)], **asked)
+    waited = wait.since(0.0)
     model.predict(test, steps=1, verbose=0)  # compiled before it is timed
     device.synchronise(model)
     with marks.phase("inference"):
@@ -127,7 +131,7 @@ def main(options: argparse.Namespace) -> None:
     marks.result(parameters=parameters, trainable_parameters=trainable, flop_per_batch=total)
     marks.result(flop_head_per_batch=total - flop(base, FLOP_BATCH), precision=options.precision)
     marks.result(weights=options.weights if options.weights in ("random", "imagenet") else "file")
-    marks.result(device=device.name, max_memory_B=device.max_memory_B())
+    marks.result(**waited, device=device.name, max_memory_B=device.max_memory_B())
     marks.result(backend=device.backend, keras_version=keras.__version__)
     print(
         f"{options.architecture}, {options.size} pixels, {device.backend} on {device.name}: {parameters:,} parameters "
@@ -196,10 +200,11 @@ def network(base: Any, head: str, classes: int) -> Any:
     return keras.Model(base.input, tensor)
 
 
-def compile_for(model: Any, optimiser: Any, classes: int) -> None:
-    """Cross-entropy and accuracy for so many classes."""
+def compile_for(model: Any, optimiser: Any, classes: int, wait: InputWait) -> None:
+    """Cross-entropy and accuracy for so many classes; the waits for its batches are watched."""
     kind = "sparse_categorical" if classes > 2 else "binary"
     model.compile(optimiser, f"{kind}_crossentropy", metrics=["accuracy"])
+    wait.watch(model)
 
 
 def stopping(options: argparse.Namespace) -> list[Any]:
@@ -212,22 +217,24 @@ def stopping(options: argparse.Namespace) -> list[Any]:
 class Epochs(keras.callbacks.Callback):
     """Marks every epoch and its evaluation, counted through both stages, each after the device has caught up."""
 
-    def __init__(self, device: Device) -> None:
+    def __init__(self, device: Device, wait: InputWait) -> None:
         super().__init__()
-        self.device, self.training_s, self.stopped = device, 0.0, False
+        self.device, self.wait, self.training_s, self.stopped = device, wait, 0.0, False
         self.history: list[dict[str, float]] = []
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """The epoch begins."""
         self.device.synchronise(self.model)
-        self.began_s = time.monotonic()
+        self.began_s, self.waited_s = time.monotonic(), self.wait.seconds
         marks.begin(f"epoch {len(self.history) + 1}")
+        self.wait.begin()
 
     def on_test_begin(self, logs: Any = None) -> None:
         """Its training is over, its evaluation begins."""
         self.device.synchronise(self.model)
         self.training_s += time.monotonic() - self.began_s
         marks.begin(f"evaluate {len(self.history) + 1}")
+        self.wait.begin()
 
     def on_test_end(self, logs: Any = None) -> None:
         """Its evaluation is over."""
@@ -236,7 +243,7 @@ class Epochs(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """The epoch is over, with these means."""
-        values = {name: float(value) for name, value in logs.items()}
+        values = {name: float(value) for name, value in logs.items()} | self.wait.since(self.waited_s)
         number = len(self.history) + 1
         marks.end(f"epoch {number}", **values)
         self.history.append(values)

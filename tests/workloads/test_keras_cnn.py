@@ -58,8 +58,12 @@ def test_a_short_run_marks_its_phases_and_leaves_its_results(execute, precision,
     assert ["setup", "train", "epoch 1", "evaluate 1", "epoch 2", "evaluate 2", "evaluate"] == list(phases)
     for inner, outer in (("epoch 2", "train"), ("evaluate 2", "epoch 2")):
         assert phases[outer].begin_ns <= phases[inner].begin_ns < phases[inner].end_ns <= phases[outer].end_ns
-    assert {"loss", "accuracy", "val_loss", "val_accuracy"} == phases["epoch 2"].metrics.keys()
+    told = [phases[f"epoch {epoch}"].metrics for epoch in (1, 2)]
+    assert {"loss", "accuracy", "val_loss", "val_accuracy", "input_wait_s"} == told[1].keys()
     results = outcome.marks.results
+    window_s = (phases["train"].end_ns - phases["train"].begin_ns) / 1e9
+    assert 0 < results["input_wait_s"] < window_s
+    assert sum(epoch["input_wait_s"] for epoch in told) == pytest.approx(results["input_wait_s"])
     facts = ("classes", "parameters", "steps", "precision")
     assert (10, 10_484_874, 4, precision) == tuple(results[name] for name in facts)
     seen = [phases[f"epoch {epoch}"].metrics["val_accuracy"] for epoch in (1, 2)]

@@ -75,6 +75,8 @@ def test_two_stages_mark_their_epochs_and_stop_early(execute):
     assert told["images"] == 2 * 32 * told["epochs"]
     assert (2, 32, "random") == (told["classes"], told["inference_images"], told["weights"])
     assert 0 <= told["f1"] <= 1
+    waits = [phase.metrics["input_wait_s"] for phase in done.marks.phases if phase.name.startswith("epoch")]
+    assert 0 < told["input_wait_s"] == pytest.approx(sum(waits))  # through both stages
 
 
 @pytest.mark.parametrize(("steps", "seen"), [("0", 70), ("2", 64), ("9", 70)])
