@@ -37,14 +37,15 @@ class Dipped:
 
 def dips_of(
     series: joules.Series,
-    gaps: NDArray[np.bool_],
+    gaps: NDArray[np.int64],
     record: RunRecord,
     edges_ns: NDArray[np.int64],
     *,
     level_W: float,
     resolution_s: float,
 ) -> Dipped | None:
-    """The dips of ``series`` between the outermost of ``edges_ns``; ``gaps`` (n - 1,) marks steps without readings.
+    """The dips of ``series`` between the outermost of ``edges_ns``; ``gaps`` are its steps without
+    readings, by the place of the reading before each.
 
     None where the window is shorter than ``SHORTEST`` refreshes (``resolution_s``), or its level is not positive.
     """
@@ -53,13 +54,28 @@ def dips_of(
         return None
     low = max(int(np.searchsorted(series.t_ns, begin_ns, "right")) - 1, 0)
     high = min(int(np.searchsorted(series.t_ns, end_ns, "left")) + 1, len(series.t_ns))
-    stamps, below = series.t_ns[low:high], _power(series, low, high) < SHARE * level_W
-    turns = np.diff(np.concatenate([[False], below & ~gaps[low : high - 1], [False]]).astype(np.int8))
-    begins = np.maximum(stamps[np.flatnonzero(turns == 1)], begin_ns)
-    ends = np.minimum(stamps[np.flatnonzero(turns == -1)], end_ns)
+    begins, ends = (series.t_ns[at] for at in _low_stretches(series, gaps, low, high, SHARE * level_W))
+    begins, ends = np.maximum(begins, begin_ns), np.minimum(ends, end_ns)
     long = (ends - begins) / 1e9 >= REFRESHES * resolution_s * (1 - 1e-6)
     begins, ends = begins[long], ends[long]
     return Dipped(level_W, _placed(begins, ends, record), covered_by(begins, ends, edges_ns))
+
+
+def _low_stretches(
+    series: joules.Series, gaps: NDArray[np.int64], low: int, high: int, limit_W: float
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Between which readings from ``low`` to before ``high`` the power of every step is below ``limit_W``."""
+    turns: list[NDArray[np.int64]] = []
+    is_low = False
+    for begin, end in series.pieces(low, high - 1):
+        below = _power(series, begin, end + 1) < limit_W
+        below[gaps[np.searchsorted(gaps, begin) : np.searchsorted(gaps, end)] - begin] = False
+        turns.append(begin + np.flatnonzero(np.diff(below, prepend=is_low)))
+        is_low = bool(below[-1])
+    if is_low:
+        turns.append(np.array([high - 1]))
+    both = np.concatenate(turns) if turns else np.zeros(0, dtype=np.int64)
+    return both[::2], both[1::2]
 
 
 def _power(series: joules.Series, low: int, high: int) -> NDArray[np.float64]:

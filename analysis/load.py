@@ -15,7 +15,8 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,7 +28,9 @@ from analysis.frames import phases_frame, runs_frame
 from analysis.meters import NightMeters, meters_of
 from analysis.run_checks import checked_record, is_slot
 from analysis.set_aside import SetAside, set_aside
+from analysis.spill import Readings
 from harness.errors import NightFolderError, UsageError
+from harness.joules import pieces
 from harness.protocol import Protocol, from_json
 from harness.record import (
     READABLE,
@@ -45,6 +48,7 @@ from harness.record import (
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
+    import pyarrow.parquet as pq
 
 _BATCH_ROWS = 1 << 17
 """Of a run's samples at a time: as many as the harness writes into a row group, about."""
@@ -307,7 +311,7 @@ def _read_samples(path: Path, channels: Iterable[Channel]) -> dict[str, Series]:
     import pyarrow.parquet as pq
 
     described = {channel.name: channel for channel in channels}
-    parts: dict[str, list[tuple[NDArray[np.int64], NDArray[np.float64]]]] = {}
+    not_finite: Counter[str] = Counter()
     try:
         if not path.exists() and path.with_name(SAMPLES_CSV).exists():
             raise ValueError(f"they were never sealed, {SAMPLES_CSV} is still there")
@@ -315,26 +319,31 @@ def _read_samples(path: Path, channels: Iterable[Channel]) -> dict[str, Series]:
             found = file.schema_arrow
             if tuple(found.names) != SAMPLE_COLUMNS:
                 raise ValueError(f"its columns are {', '.join(found.names)}, not {', '.join(SAMPLE_COLUMNS)}")
-            # A batch at a time: the whole table beside the channels that it becomes would be twice the memory.
-            for batch in file.iter_batches(_BATCH_ROWS):
+            readings = Readings(file.metadata.num_rows)
+            for batch in _batches(file):
                 t_ns = _numbers(batch, "t_ns", pa.int64())
                 value = _numbers(batch, "value", pa.float64())
                 names, codes = _names(batch)
+                finite = np.isfinite(value)
                 for code, name in enumerate(names):
                     if name in described:
-                        rows = np.flatnonzero(codes == code)
-                        parts.setdefault(name, []).append((t_ns[rows], value[rows]))
+                        here = codes == code
+                        rows = np.flatnonzero(here & finite)
+                        not_finite[name] += int(np.count_nonzero(here)) - len(rows)
+                        readings.add(name, t_ns[rows], value[rows])
     except (OSError, ValueError, TypeError, KeyError, MemoryError, pa.ArrowException) as error:
         raise NightFolderError(
             f"the samples of this run cannot be read: {_first_line(error)}",
             where=str(path),
             remedy="the run counts as one without energy; its run.json is still used",
         ) from error
-    series: dict[str, Series] = {}
-    for name in list(parts):
-        stamps, values = zip(*parts.pop(name), strict=True)
-        series[name] = _series(described[name], np.concatenate(stamps), np.concatenate(values))
-    return series
+    return {name: _series(described[name], *readings.columns(name), not_finite[name]) for name in readings.names}
+
+
+def _batches(file: pq.ParquetFile) -> Iterator[pa.RecordBatch]:
+    """A file's rows, a row group at a time: pyarrow keeps what it read of earlier ones until the end of a call."""
+    for group in range(file.num_row_groups):
+        yield from file.iter_batches(_BATCH_ROWS, row_groups=[group])
 
 
 def _first_line(error: Exception) -> str:
@@ -358,12 +367,11 @@ def _names(batch: pa.RecordBatch) -> tuple[list[str], NDArray[np.int32]]:
     return [str(name) for name in column.dictionary.to_pylist()], column.indices.to_numpy()
 
 
-def _series(channel: Channel, t_ns: NDArray[np.int64], value: NDArray[np.float64]) -> Series:
-    """Readings in time order, each stamp once (the last line counts), without those that are no number."""
-    finite = np.isfinite(value)
-    not_finite = int(value.size - np.count_nonzero(finite))
-    if not_finite:
-        t_ns, value = t_ns[finite], value[finite]
+def _series(channel: Channel, t_ns: NDArray[np.int64], value: NDArray[np.float64], not_finite: int) -> Series:
+    """Readings, all of them numbers, in time order, each stamp once (the last line counts)."""
+    lowest_ns = [int(np.diff(t_ns[low : high + 1]).min()) for low, high in pieces(0, len(t_ns) - 1, t_ns)]
+    if min(lowest_ns, default=1) > 0:
+        return Series(channel, t_ns, value, not_finite=not_finite)
     steps = np.diff(t_ns)
     out_of_order = int(np.count_nonzero(steps < 0))
     if out_of_order:

@@ -181,7 +181,8 @@ class _Course:
 
     meter: Meter
     series: joules.Series
-    gaps: NDArray[np.bool_]
+    gaps: Stamps
+    """The place of the reading before each."""
 
     def until(self, stamps_ns: Stamps) -> Floats:
         """Energy until each stamp; outside the trace, as at its ends."""
@@ -206,8 +207,7 @@ class _Course:
 
     def seen(self, edges_ns: Stamps) -> Floats:
         """The part of each bin that lies in no gap."""
-        at = np.flatnonzero(self.gaps)
-        return 1 - covered_by(self.series.t_ns[at], self.series.t_ns[at + 1], edges_ns)
+        return 1 - covered_by(self.series.t_ns[self.gaps], self.series.t_ns[self.gaps + 1], edges_ns)
 
 
 def _course(meter: Meter) -> _Course | None:
@@ -277,17 +277,15 @@ def _aligned_edges(aligned: Sequence[Stamps], longest: int) -> Floats:
     return edges_s
 
 
-def gaps_of(series: joules.Series) -> NDArray[np.bool_]:
-    """Which steps of ``series`` are gaps, (n - 1,): far longer than its median step, and than the steps around them.
+def gaps_of(series: joules.Series) -> Stamps:
+    """After which readings there is a gap, in order: a step far longer than the median, and than the steps around it.
 
     The second half keeps a series whose rate changed: its slow part is slow, not full of holes.
     """
-    steps = np.diff(series.t_ns)
-    gaps: NDArray[np.bool_] = steps > joules.GAP_PERIODS * series.step_ns
-    candidates = np.flatnonzero(gaps)
-    if candidates.size:
-        around = np.clip(candidates[:, None] + np.arange(-2, 3), 0, len(steps) - 1)
-        gaps[candidates] = steps[candidates] > joules.GAP_PERIODS * np.median(steps[around], axis=1)
+    candidates = series.long_steps(joules.GAP_PERIODS * series.step_ns)
+    around = np.clip(candidates[:, None] + np.arange(-2, 3), 0, max(len(series.t_ns) - 2, 0))
+    steps = series.t_ns[around + 1] - series.t_ns[around]
+    gaps: Stamps = candidates[steps[:, 2] > joules.GAP_PERIODS * np.median(steps, axis=1)]
     return gaps
 
 

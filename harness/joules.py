@@ -18,7 +18,6 @@ what a gap left unseen. The sensor's own class is not in them: it is common to a
 
 from __future__ import annotations
 
-import functools
 import math
 from dataclasses import dataclass, replace
 
@@ -26,57 +25,25 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from harness.record import Kind
+from harness.series import NS, Floats, Integral, Means, Series, pieces
 
 GAP_PERIODS = 3.0
 """A step of a trace longer than this many of its median periods is a gap."""
 RATIO_SPAN_S = 2.0
 """Counter readings must lie this far apart before counter and trace are compared."""
 
-_NS = 1e9
-
-
-@dataclass(frozen=True)
-class Series:
-    """One channel's readings in the order of time.
-
-    ``t_ns``: int64, strictly growing, CLOCK_MONOTONIC (n,). ``value``: float64 (n,), W for a gauge or a mean, J for a
-    counter (already unwrapped). ``period_s``: how long a value may stand behind its source, the channel's
-    ``refresh_s``; 0 where it is not known. Refuses lengths that differ, and time that stands still or goes back.
-    """
-
-    t_ns: NDArray[np.int64]
-    value: NDArray[np.float64]
-    kind: Kind
-    period_s: float = 0.0
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "t_ns", np.asarray(self.t_ns, dtype=np.int64))
-        object.__setattr__(self, "value", np.asarray(self.value, dtype=np.float64))
-        if self.t_ns.shape != self.value.shape or self.t_ns.ndim != 1:
-            raise ValueError(f"a series needs two equally long columns, not {self.t_ns.shape} and {self.value.shape}")
-        if np.any(np.diff(self.t_ns) <= 0):
-            raise ValueError("the time of a series stands still or goes back")
-
-    @functools.cached_property
-    def step_ns(self) -> int:
-        """The median time between two readings, ns; 0 where there are fewer than two."""
-        return int(np.median(np.diff(self.t_ns))) if len(self.t_ns) > 1 else 0
-
-    @functools.cached_property
-    def spread(self) -> float:
-        """The difference between the largest and the smallest value; of a whole run, asked for in each window."""
-        return float(np.ptp(self.value))
-
-    @functools.cached_property
-    def goes_back(self) -> bool:
-        """Whether a value is below the one before it, as no counter's may be."""
-        return bool(np.any(np.diff(self.value) < 0))
-
-    @functools.cached_property
-    def means(self) -> Series:
-        """A counter of two readings or more as mean power between them."""
-        watts = np.diff(self.value) / (np.diff(self.t_ns) / _NS)
-        return Series(self.t_ns[1:], watts, Kind.MEAN, self.period_s)
+__all__ = [
+    "GAP_PERIODS",
+    "NOTHING",
+    "RATIO_SPAN_S",
+    "Series",
+    "WindowEnergy",
+    "counter_ratio",
+    "energy_until",
+    "pieces",
+    "unwrap",
+    "window_energy",
+]
 
 
 @dataclass(frozen=True)
@@ -141,45 +108,44 @@ def counter_ratio(power: Series | None, counter: Series | None) -> float | None:
     """
     if power is None or counter is None or len(power.t_ns) < 2 or len(counter.t_ns) < 2:
         return None
-    inside = (counter.t_ns >= power.t_ns[0]) & (counter.t_ns <= power.t_ns[-1])
-    stamps, by_counter = counter.t_ns[inside], np.diff(counter.value[inside])
-    if len(stamps) < 2 or np.any(by_counter < 0):
-        return None
-    by_trace = np.diff(energy_until(power, stamps))
-    steps = np.diff(power.t_ns)
-    gaps = np.concatenate([[0], np.cumsum(steps > GAP_PERIODS * power.step_ns)])
-    before = np.searchsorted(power.t_ns, stamps[:-1], "right") - 1
-    after = np.searchsorted(power.t_ns, stamps[1:], "left")
-    whole = gaps[before] == gaps[after]
-    span_s = float(np.diff(stamps)[whole].sum()) / _NS
-    energy_J = float(by_trace[whole].sum())
-    return float(by_counter[whole].sum()) / energy_J if span_s >= RATIO_SPAN_S and energy_J > 0 else None
+    low = int(np.searchsorted(counter.t_ns, power.t_ns[0], "left"))
+    high = int(np.searchsorted(counter.t_ns, power.t_ns[-1], "right")) - 1
+    until, gaps = Integral(power), power.long_steps(GAP_PERIODS * power.step_ns)
+    counted_J = traced_J = span_s = 0.0
+    for begin, end in counter.pieces(low, high):
+        stamps, by_counter = counter.t_ns[begin : end + 1], np.diff(counter.value[begin : end + 1])
+        if np.any(by_counter < 0):
+            return None
+        whole = _without(gaps, power, stamps)
+        counted_J += float(by_counter[whole].sum())
+        traced_J += float(np.diff(until.until(stamps))[whole].sum())
+        span_s += float(np.diff(stamps)[whole].sum()) / NS
+    return counted_J / traced_J if span_s >= RATIO_SPAN_S and traced_J > 0 else None
 
 
-def energy_until(series: Series, t_ns: ArrayLike) -> NDArray[np.float64]:
+def _without(gaps: NDArray[np.int64], power: Series, stamps: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Between which of ``stamps`` (m,) the trace has none of its ``gaps``, (m - 1,)."""
+    first = int(np.searchsorted(power.t_ns, stamps[0], "right")) - 1
+    last = int(np.searchsorted(power.t_ns, stamps[-1], "left"))
+    there = gaps[np.searchsorted(gaps, first) : np.searchsorted(gaps, last)] - first
+    if not there.size:
+        return np.ones(len(stamps) - 1, dtype=np.bool_)
+    t_ns = power.t_ns[first : last + 1]
+    before = np.searchsorted(t_ns, stamps[:-1], "right") - 1
+    after = np.searchsorted(t_ns, stamps[1:], "left")
+    whole: NDArray[np.bool_] = np.searchsorted(there, before) == np.searchsorted(there, after)
+    return whole
+
+
+def energy_until(series: Series, t_ns: ArrayLike) -> Floats:
     """The energy in J from the series' first stamp until each of ``t_ns`` (m,); NaN outside what it covers.
 
-    A mean is held back to the stamp before it, a gauge drawn as straight lines between its readings (trapezoids), a
-    counter interpolated linearly; each is integrated exactly, so that bins cut from it conserve the energy.
+    ``harness.series.Integral`` says how each kind is integrated.
     """
     stamps = np.asarray(t_ns, dtype=np.int64)
-    if len(series.t_ns) == 0:
-        return np.full(stamps.shape, math.nan)
-    own = (series.t_ns - series.t_ns[0]) / _NS
-    at = (stamps - series.t_ns[0]) / _NS
-    if series.kind is Kind.COUNTER:
-        by_counter: NDArray[np.float64] = np.interp(at, own, series.value - series.value[0], math.nan, math.nan)
-        return by_counter
-    step = np.diff(own)
-    left = series.value[:-1] if series.kind is Kind.GAUGE else series.value[1:]
-    total = np.concatenate([[0.0], np.cumsum((left + series.value[1:]) / 2 * step)])
-    until: NDArray[np.float64] = np.interp(at, own, total, math.nan, math.nan)
-    if series.kind is Kind.GAUGE and len(own) > 1:
-        # Between readings the integral of a straight line is a parabola below or above its chord.
-        index = np.clip(np.searchsorted(own, at, side="right") - 1, 0, len(step) - 1)
-        since = np.clip(at - own[index], 0, step[index])
-        slope = np.diff(series.value)[index] / step[index]
-        until = until - slope / 2 * since * (step[index] - since)
+    order = np.argsort(stamps, kind="stable")
+    until = np.empty(stamps.shape)
+    until[order] = Integral(series).until(stamps[order])
     return until
 
 
@@ -198,7 +164,7 @@ class _Stretch:
 
     @property
     def longest_gap_s(self) -> float:
-        return self.longest_gap_ns / _NS
+        return self.longest_gap_ns / NS
 
 
 def _by_trace(power: Series, counter: Series | None, begin_ns: int, end_ns: int, ratio: float | None) -> WindowEnergy:
@@ -252,13 +218,13 @@ def _anchors(counter: Series | None, begin_ns: int, end_ns: int) -> tuple[int, i
         return None
     first = int(np.searchsorted(counter.t_ns, begin_ns, "left"))
     last = int(np.searchsorted(counter.t_ns, end_ns, "right")) - 1
-    if last <= first or (counter.goes_back and np.any(np.diff(counter.value[first : last + 1]) < 0)):
+    if last <= first or (counter.goes_back and counter.falls(first, last)):
         return None
     return first, last
 
 
 def _stretch(
-    power: Series, begin_ns: int, end_ns: int, *, first_ns: int | None = None, reach_ns: int | None = None
+    power: Series | Means, begin_ns: int, end_ns: int, *, first_ns: int | None = None, reach_ns: int | None = None
 ) -> _Stretch:
     """Integrate ``power`` from ``begin_ns`` to ``end_ns``, from the readings of this stretch alone.
 
@@ -266,7 +232,7 @@ def _stretch(
     where the first reading's mean begins (one step before its stamp). A stretch may reach beyond the trace by
     ``reach_ns`` (a gap's length), there the outermost value is held; further out its energy is NaN.
     """
-    t, value, step_ns = power.t_ns, power.value, power.step_ns
+    t, step_ns = power.t_ns, power.step_ns
     limit_ns = GAP_PERIODS * step_ns
     reach = limit_ns if reach_ns is None else reach_ns
     low = int(np.searchsorted(t, begin_ns, "right"))
@@ -277,27 +243,33 @@ def _stretch(
         return _Stretch(math.nan, math.nan, math.nan, end_ns - begin_ns, end_ns - begin_ns, math.nan, math.nan)
 
     # Segments: from the stamp before ``low`` to the one at ``high``, with one more at either end of the trace.
-    stops = np.concatenate([t[low : high + 1], [max(end_ns, int(t[-1]))] if high == len(t) else []]).astype(np.int64)
-    starts = np.concatenate([[t[low - 1] if low else min(opens_ns, begin_ns)], stops[:-1]]).astype(np.int64)
-    index = np.minimum(np.arange(low, low + len(stops)), len(t) - 1)
-    right = value[index]
-    left = value[np.maximum(np.arange(low, low + len(stops)) - 1, 0)] if gauge else right
-    lengths = stops - starts
-    cut_starts, cut_stops = np.maximum(starts, begin_ns), np.minimum(stops, end_ns)
-    cut = cut_stops - cut_starts
-    slope = (right - left) / np.maximum(lengths, 1)
-    middle = left + slope * ((cut_starts - starts) + (cut_stops - starts)) / 2
-
-    unseen = cut[lengths > limit_ns].sum() if step_ns else cut.sum()
-    period_ns = power.period_s * _NS
-    begin_W, end_W = float(max(left[0], right[0])), float(max(left[-1], right[-1]))
-    edges_J = (begin_W * max(float(lengths[0]), period_ns) + end_W * max(float(lengths[-1]), period_ns)) / _NS
+    count = high + 1 - low
+    energy_J, unseen_ns, longest_ns = 0.0, 0, 0
+    ends: list[tuple[float, int]] = []
+    for first, last in power.pieces(low, low + count):
+        stops = np.concatenate([t[first:last], [max(end_ns, int(t[-1]))] if last > len(t) else []]).astype(np.int64)
+        starts = np.concatenate([[t[first - 1] if first else min(opens_ns, begin_ns)], stops[:-1]]).astype(np.int64)
+        around = power.watts(max(first - 1, 0), min(last, len(t)))
+        index = np.arange(first, last) - max(first - 1, 0)
+        right = around[np.minimum(index, len(around) - 1)]
+        left = around[np.maximum(index - 1, 0)] if gauge else right
+        lengths = stops - starts
+        cut_starts, cut_stops = np.maximum(starts, begin_ns), np.minimum(stops, end_ns)
+        cut = cut_stops - cut_starts
+        slope = (right - left) / np.maximum(lengths, 1)
+        middle = left + slope * ((cut_starts - starts) + (cut_stops - starts)) / 2
+        energy_J += float(np.sum(middle * cut))
+        unseen_ns += int(cut[lengths > limit_ns].sum() if step_ns else cut.sum())
+        longest_ns = max(longest_ns, int(lengths.max()))
+        ends += [(float(max(left[at], right[at])), int(lengths[at])) for at in (0, -1)]
+    (begin_W, begin_length_ns), (end_W, end_length_ns) = ends[0], ends[-1]
+    period_ns = power.period_s * NS
     return _Stretch(
-        energy_J=float(np.sum(middle * cut)) / _NS,
-        edges_J=edges_J,
-        gaps_J=power.spread * float(unseen) / _NS,
-        unseen_ns=int(unseen),
-        longest_gap_ns=int(lengths.max()),
+        energy_J=energy_J / NS,
+        edges_J=(begin_W * max(float(begin_length_ns), period_ns) + end_W * max(float(end_length_ns), period_ns)) / NS,
+        gaps_J=power.spread * float(unseen_ns) / NS,
+        unseen_ns=unseen_ns,
+        longest_gap_ns=longest_ns,
         begin_W=begin_W,
         end_W=end_W,
     )
