@@ -97,8 +97,8 @@ def seal(folder: Path, interest: Interest | None = None) -> dict[str, Any]:
             sink.flush()
             os.fsync(sink.fileno())
         with pyarrow.parquet.ParquetFile(aside, page_checksum_verification=True) as file:
-            for batch in file.iter_batches():
-                rows = _columns(pa.Table.from_batches([batch]))
+            for group in range(file.num_row_groups):  # read at once, pyarrow would keep each until the last
+                rows = _columns(file.read_row_group(group))
                 read_back.take(rows)
                 accounts.take(rows)
         if not read_back.equals(written):
