@@ -50,5 +50,7 @@ class TaskAccount:
     """Runs of the block that are valid."""
     consumed_J: float | None
     """ConsumedEnergy of the whole task, warm-up and waits included; None: the site does not tell it."""
+    told_J: float | None
+    """The last count of the sensor slurm in this task, from the task's begin on; None: the night has no such sensor."""
     windows_J: float | None
     """What the windows of the block's valid runs sum up to, in the compared domains."""

@@ -169,17 +169,30 @@ def _kind(host: Mapping[str, Any], facts: NodeFacts) -> dict[str, str]:
     }
 
 
+def _told(night: Night) -> dict[str, float]:
+    """By task, the last joules that its runs had from Slurm's own count of it."""
+    found: dict[str, float] = {}
+    for record in night.records.values():
+        facts = record.sensors.get("slurm", {})
+        if facts.get("last_J") is not None:
+            task = str(facts["task"])
+            found[task] = max(found.get(task, 0.0), float(facts["last_J"]))
+    return found
+
+
 def _tasks(night: Night, runs: pd.DataFrame) -> tuple[TaskAccount, ...]:
     """Slurm's account of the tasks, where the night has one."""
     try:
         tasks = json.loads((NightFolder(night.path).cluster / STATES).read_bytes())["tasks"]
         valid = [record.block for record in night.records.values() if record.validity is Validity.VALID]
         energy = runs.groupby("block").energy_J.sum(min_count=1) if "energy_J" in runs else pd.Series(dtype=float)
+        told = _told(night)
         return tuple(
             TaskAccount(
                 int(item["block"]), str(item["task"]), str(item["state"]), str(item["exit_code"]),
                 float(item["elapsed_s"]), valid.count(item["block"]),
                 None if item["consumed_J"] is None else float(item["consumed_J"]),
+                told.get(str(item["task"])),
                 None if np.isnan(joules := float(energy.get(item["block"], np.nan))) else joules,
             )
             for item in tasks

@@ -87,6 +87,12 @@ class Child:
         if self.exit_code is None:
             self._process.send_signal(signal.SIGCONT)
 
+    def hurry(self) -> None:
+        """Tell it twice: by its pipe, and by a SIGTERM that one that ends in order takes for no more than that."""
+        self.let_go()
+        if self.exit_code is None:
+            self._process.terminate()
+
     @property
     def exit_code(self) -> int | None:
         """None while it runs; a signal's number is negative."""

@@ -2,9 +2,9 @@
 
 ::
 
-    wall > system > psys > package-N > core-N, uncore-N      module-N > gpuN > gpuN-memory
-                         > dram-N, ram                                > package-N, dram-N
-    cpu > package-N      gpu > gpuN      ram > dram-N
+    wall > node > system > psys > package-N > core-N, uncore-N      module-N > gpuN > gpuN-memory
+                                > dram-N, ram                                > package-N, dram-N
+    cpu-ram > cpu > package-N    gpu > gpuN    cpu-ram > ram > dram-N
 
 Part of what defines the night folder: the harness refuses by it before a night, the analysis sums by it afterwards.
 Pure, standard library only. Qualities are the texts of ``harness.record.Quality``.
@@ -18,27 +18,28 @@ from dataclasses import dataclass
 
 MEASURED, MODELLED = "measured", "modelled"
 ORIGINS = (
-    *("nvml", "rapl", "hwmon", "energibridge", "codecarbon", "meter"),
+    *("nvml", "rapl", "hwmon", "energibridge", "codecarbon", "slurm", "meter"),
     *("simulated", "load_model", "constant"),
 )
 """Who is believed where several tell one domain and the protocol prefers none: the first of these, measured before
 modelled. Our own sensors first, since their readings have their own stamps and a refresh that is known."""
 
-_ENCLOSING = (re.compile(r"wall"), re.compile(r"wall-\d+"), re.compile(r"system"), re.compile(r"psys"))
-"""The outer first; wall-N is one plug of several. Each may hold everything that stands behind it in its line, and parts
-that no sensor names."""
+_ENCLOSING = tuple(map(re.compile, ("wall", r"wall-\d+", "node", "system", "psys")))
+"""The outer first; wall-N is one plug of several, node a cluster's node by its own board. Each may hold everything
+that stands behind it in its line, and parts that no sensor names."""
 _PACKAGE = r"package-\d+(-die-\d+)?"
 _CORE = r"(un)?core-\d+(-die-\d+)?"
 _DRAM = r"dram-\d+(-die-\d+)?"
 _GPU = r"gpu\d+(-memory)?"
 _GRAPHICS = re.compile(rf"gpu|{_GPU}")
-_KNOWN = re.compile(rf"{_PACKAGE}|{_CORE}|{_DRAM}|{_GPU}|module-\d+|gpu|cpu|ram|wall(-\d+)?|system|psys")
+_KNOWN = re.compile(rf"{_PACKAGE}|{_CORE}|{_DRAM}|{_GPU}|module-\d+|gpu|cpu|ram|cpu-ram|wall(-\d+)?|node|system|psys")
 _PARTS = tuple(
     (re.compile(whole), re.compile(part))
     for whole, part in (
         (r"module-\d+", rf"{_GPU}|{_PACKAGE}|{_CORE}|{_DRAM}"),
         (r"gpu", _GPU),
         (r"gpu\d+", r"gpu\d+-memory"),
+        (r"cpu-ram", rf"cpu|ram|{_PACKAGE}|{_CORE}|{_DRAM}"),
         (r"cpu", rf"{_PACKAGE}|{_CORE}"),
         (r"ram", _DRAM),
         (r"package-\d+", rf"{_PACKAGE}|{_CORE}"),
@@ -46,7 +47,7 @@ _PARTS = tuple(
     )
 )
 """Whole and part; the numbers in the whole's name open those of the part's."""
-_CROSSING = (re.compile(r"module-\d+"), re.compile(r"gpu|cpu|ram"))
+_CROSSING = (re.compile(r"module-\d+"), re.compile(r"gpu|cpu|ram|cpu-ram"))
 """Neither holds the other, but a joule may lie in both: a module has some of the machine's processors and cards."""
 
 

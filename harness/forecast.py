@@ -77,6 +77,8 @@ def rows_per_s(protocol: Protocol) -> float:
         rate += _RAPL_ZONES * 1000 / sensors.rapl.interval_ms
     if sensors.hwmon is not None:
         rate += (len(sensors.hwmon.chips) or 1) * 1000 / sensors.hwmon.interval_ms
+    if sensors.slurm is not None:
+        rate += 1000 / sensors.slurm.interval_ms
     if sensors.machine is not None:
         rate += _MACHINE_CHANNELS * 1000 / sensors.machine.interval_ms
     rate += sum(_METER_CHANNELS * 1000 / meter.interval_ms for meter in sensors.meter or ())

@@ -36,7 +36,7 @@ RESERVED = frozenset(
 _FACTOR = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 MOST_CONFIGURATIONS = 10_000
 MOST_SLOTS = 1_000_000
-ENERGY_SENSORS = ("nvml", "rapl", "hwmon", "meter", "load_model", "constant", "simulated")
+ENERGY_SENSORS = ("nvml", "rapl", "hwmon", "slurm", "meter", "load_model", "constant", "simulated")
 TEMPERATURE_SENSORS = ("nvml", "machine", "simulated")
 
 Problems = Iterator[Problem]
@@ -236,6 +236,8 @@ def _modelled(protocol: Protocol) -> Problems:
     """What is computed and not measured: under a name that a domain can have, from figures that can be."""
     constant, simulated, model = protocol.sensors.constant, protocol.sensors.simulated, protocol.sensors.load_model
     named = [("constant.domain", constant.domain)] if constant else []
+    slurm = protocol.sensors.slurm
+    named += [("slurm.domain", slurm.domain)] if slurm and slurm.domain is not None else []
     named += [("simulated.domains", domain) for domain in (simulated.domains if simulated else ())]
     for key, domain in named:
         if not DOMAIN_NAME.fullmatch(domain):

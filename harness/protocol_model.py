@@ -139,6 +139,15 @@ class Constant(Section):
     interval_ms: Annotated[float, Field(ge=20)] = 1000.0
 
 
+class SlurmEnergy(Section):
+    """The node's energy as Slurm knows it."""
+
+    interval_ms: Annotated[float, Field(ge=1000)] = 10_000.0
+    domain: str | None = None
+    """What the site's plugin covers; left out: as that plugin is known."""
+    timeout_s: Annotated[float, Field(gt=0, le=60)] = 10.0
+
+
 class Meter(Section):
     """A wall meter that is asked over HTTP; a machine on two sockets has two."""
 
@@ -180,6 +189,7 @@ class Sensors(Section):
     nvml: Nvml | None = None
     rapl: Rapl | None = None
     hwmon: Hwmon | None = None
+    slurm: SlurmEnergy | None = None
     machine: Machine | None = None
     load_model: LoadModel | None = None
     constant: Constant | None = None

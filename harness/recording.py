@@ -108,12 +108,16 @@ class Recording:
         for sidecar in self.sidecars:
             sidecar.child.let_go()
 
-    def stop(self, patience_s: float) -> Mapping[str, InstrumentEnd]:
-        """Ask all to end and wait, after ``patience_s`` for all of them use force; how each ended."""
+    def stop(self, patience_s: float, *, tail: bool = True) -> Mapping[str, InstrumentEnd]:
+        """Ask all to end and wait, after ``patience_s`` for all of them use force; how each ended.
+
+        ``tail`` false: none need read on for what comes late.
+        """
         self.let_go()
         until_s = time.monotonic() + patience_s
         return {
-            sidecar.instrument.name: sidecar.stop(max(0.0, until_s - time.monotonic())) for sidecar in self.sidecars
+            sidecar.instrument.name: sidecar.stop(max(0.0, until_s - time.monotonic()), tail=tail)
+            for sidecar in self.sidecars
         }
 
     def close(self) -> None:

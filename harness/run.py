@@ -222,7 +222,7 @@ class _Attempt:
         if instruments:
             for sidecar in instruments:
                 self.watch.forget(sidecar.child)
-            course.instrument_ends = instruments.stop(INSTRUMENT_STOP_S)
+            course.instrument_ends = instruments.stop(INSTRUMENT_STOP_S, tail=not course.interrupted)
         yield from self._clean_up()
         if seals:
             sealer = self.sealer

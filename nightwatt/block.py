@@ -27,7 +27,8 @@ def command(
     import sys
 
     from harness.console import Console
-    from harness.engines.block import Until, execute_block, refuse_unless_cluster
+    from harness.engines.block import Until, refuse_unless_cluster
+    from harness.engines.telling import execute_and_tell
     from harness.errors import ExitCode, UsageError
     from harness.orphans import adopting
 
@@ -44,7 +45,7 @@ def command(
     console = Console(sys.stderr)
     try:
         with adopting():
-            ended = execute_block(night, block, console.show, Until(limit_s, until_s))
+            ended = execute_and_tell(night, block, console.show, Until(limit_s, until_s))
     finally:
         console.close()
     if not ended.shown:

@@ -123,6 +123,7 @@ def _not_asked(width: int) -> Iterator[str]:
     yield from textwrap.wrap(text, width)
     yield from _entry("codecarbon", f'[instruments.codecarbon] country = "NLD"{installed}', width)
     yield from _entry("meter", '[sensors.meter] kind = "shelly", url = "http://ADDRESS": a wall meter', width)
+    yield from _entry("slurm", "[sensors.slurm], in a task of a cluster: the node's energy as Slurm knows it", width)
     yield from _entry("constant", "[sensors.constant] power_W = 70: a rated power, modelled", width)
 
 

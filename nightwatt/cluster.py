@@ -41,6 +41,8 @@ class Asked:
     dry: bool
     patience_s: float = 0.0
     report: bool = True
+    at_once: bool = False
+    """Whatever night.starts_at says."""
 
 
 def placed(protocol: Protocol, engine: Engine | None) -> Protocol:
@@ -107,13 +109,14 @@ def resumed(night: Path, asked: Asked) -> int:
     from harness.folder import read_head
 
     slurm = Slurm()
-    submitted = resume_on_cluster(night, Wishes(asked.dry), _say, slurm)
+    submitted = resume_on_cluster(night, Wishes(asked.dry, at_once=asked.at_once), _say, slurm)
     if not asked.dry:
         note_states(read_head(night), slurm, slurm.configuration())
     return _told(submitted, asked)
 
 
 def _told(submitted: Submitted, asked: Asked) -> int:
+    from harness.engines.telling import tell_start
     from harness.errors import ExitCode
 
     if asked.dry:
@@ -129,6 +132,8 @@ def _told(submitted: Submitted, asked: Asked) -> int:
         _say(f"how it stands: nightwatt status {night}; to end it: scancel {jobs.replace(',', '')}")
     else:
         _say(f"no block is missing: {tracked}")
+    for trouble in tell_start(submitted.folder.root, submitted.blocks):
+        _say(f"{trouble.what} ({trouble.remedy})")
     for block, why in tracked.held:
         _say(f"block {block} is held by Slurm ({why}): scontrol release its task, or scancel it and resume")
     typer.echo(str(submitted.folder.root))

@@ -34,14 +34,13 @@ def command(
     from nightwatt.watched import watched
 
     if on_cluster(read_head(night).protocol):
-        if accept_change or at_once:
-            option = "--accept-change" if accept_change else "--now"
+        if accept_change:
             raise UsageError(
-                f"{option} does not apply to a night on a cluster",
+                "--accept-change does not apply to a night on a cluster: its nodes may still execute what was before",
                 where=str(night),
                 remedy="begin a new night, and join the two in one report: nightwatt report ONE OTHER --out FOLDER",
             )
-        return resumed(night, Asked(wait, dry_run, report=report))
+        return resumed(night, Asked(wait, dry_run, report=report, at_once=at_once))
     refuse_cluster_options(wait=wait, dry_run=dry_run)
 
     def execute(watcher: Watcher) -> Ended:

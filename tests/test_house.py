@@ -137,7 +137,7 @@ def loaded_by(code):
     "module",
     ["harness.instruments.sampler", "harness.keeper", "harness.sensors.nvml", "harness.sensors.rapl",
      "harness.sensors.machine", "harness.sensors.load_model", "harness.sensors.constant", "harness.sensors.simulated",
-     "harness.sensors.meter", "harness.sensors.hwmon"],
+     "harness.sensors.meter", "harness.sensors.hwmon", "harness.sensors.slurm"],
 )  # fmt: skip
 def test_sidecars_load_nothing_heavy(module):
     own = {"harness.sensors.machine": "psutil", "harness.sensors.nvml": "pynvml"}.get(module)

@@ -61,10 +61,19 @@ def tasks(findings: Findings) -> Table:
         Column("length, s", "elapsed_s", "number"),
         Column("valid runs", "valid", "count"),
         Column("ConsumedEnergy of the task, J", "consumed_J", "number", missing="this site's accounting tells none"),
+        *(
+            [Column("last count of the sensor slurm, J", "told_J", "number", missing="no run of it was told one")]
+            if any(item.told_J is not None for item in findings.tasks)
+            else []
+        ),
         Column(f"sum of its windows{modelled}, J", "windows_J", "number", missing="no run of it is in the headline"),
     ]
     notes = [
         "ConsumedEnergy is Slurm's, of the whole task on its node: warm-up, waits and all components that the site's"
-        " plugin reads. It stands beside the windows' energy and is compared with nothing."
+        " plugin reads. It stands beside the windows' energy and is compared with nothing.",
+        "The sensor slurm reads the same count while the task goes on: its last one lies below ConsumedEnergy by"
+        " what the task's end took, or one of the two is wrong."
+        if any(item.told_J is not None for item in findings.tasks)
+        else "",
     ]
     return table_of("tasks", "The tasks, by Slurm's accounting", rows, columns, notes)

@@ -1,7 +1,9 @@
 """Slurm's own account of a night's tasks, where the site keeps one: states beside ours, and what it says they consumed.
 
 ConsumedEnergy is that of a whole task on its node: warm-up, waits and idle included. It stands beside the sum of what
-the block's runs measured, never in place of it; only tasks that had their node alone have one.
+the block's runs measured, never in place of it; only tasks that had their node alone have one. The accounting keeps it
+with a task's steps, and nothing with the task itself: its batch step's is taken. That spans the task; those of others
+(extern, srun) tell the same joules of the node again.
 """
 
 from __future__ import annotations
@@ -9,7 +11,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from harness.engines.arrays import blocks_of
@@ -18,6 +20,7 @@ from harness.engines.submission import names_of
 from harness.errors import RefusedError
 from harness.folder import OpenNight
 from harness.record import NightFolder, read_json, write_json
+from harness.sensors.slurm_energy import NO_VALUES
 
 STATES = "states.json"
 """In the night's ``cluster/``."""
@@ -39,16 +42,30 @@ class TaskState:
 
 
 def parse_account(text: str, *, energy: bool) -> Iterator[TaskState]:
-    """The lines of ``sacct --format=ACCOUNT``; those of other jobs are passed over. A zero is no reading."""
+    """The lines of ``sacct --format=ACCOUNT``: each task and behind it its steps. A zero is no reading.
+
+    Lines of other jobs are passed over. A task that was requeued has a line, with steps, for each time it was executed.
+    """
+    found: TaskState | None = None
     for line in text.splitlines():
         name, _, task, state, code, elapsed, consumed = line.split("|")
-        index = re.search(r"_(\d+)$", task)
-        if index is None:
+        if "." in task:
+            if found is not None and energy and task == f"{found.task}.batch":
+                found = replace(found, consumed_J=_joules(consumed))
             continue
-        for block in blocks_of(Task(name, 0, tuple(parse_indices(index[1])), state)):
-            joules = float(consumed) if energy and re.fullmatch(r"\d+(\.\d+)?", consumed) else 0.0
-            word = state.split(" ")[0]
-            yield TaskState(block, task, word, code, float(elapsed or 0), joules or None)
+        if found is not None:
+            yield found
+        index = re.search(r"_(\d+)$", task)
+        blocks = blocks_of(Task(name, 0, tuple(parse_indices(index[1])), state)) if index else ()
+        seconds = float(elapsed or 0)
+        found = TaskState(blocks[0], task, state.split(" ")[0], code, seconds, None) if blocks else None
+    if found is not None:
+        yield found
+
+
+def _joules(text: str) -> float | None:
+    """Whole joules; None for what stands for none (empty, zero, NO_VAL)."""
+    return float(text) if text.isdecimal() and int(text) and int(text) not in NO_VALUES else None
 
 
 def note_states(head: OpenNight, slurm: Slurm, configuration: Configuration) -> str:

@@ -53,8 +53,15 @@ class Configuration:
     max_jobs: int
     kill_wait_s: float
     accounting: bool
-    energy: bool
-    """Whether the nodes tell what they consume (AcctGatherEnergyType)."""
+    energy_plugin: str = "none"
+    """By which plugin nodes tell what they consume (AcctGatherEnergyType)."""
+    gathers: bool = True
+    """Whether tasks gather anything, energy included (JobAcctGatherType)."""
+
+    @property
+    def energy(self) -> bool:
+        """Whether the accounting has the energy of tasks."""
+        return self.energy_plugin != "none" and self.gathers
 
 
 @dataclass(frozen=True)
@@ -149,11 +156,11 @@ class Slurm:
         self._print("scancel", str(job), timeout_s=ANSWER_S)
 
     def accounting(self, names: Sequence[str], since: str) -> str:
-        """What the accounting says of the jobs of these names, a line a task; raises RefusedError without one."""
+        """What the accounting says of the jobs of these names, a line a task and a step; RefusedError without one."""
         if shutil.which("sacct") is None:
             raise RefusedError("sacct is not installed here")
         return self._asked(
-            "sacct", "--noheader", "--parsable2", "--allocations", "--duplicates", f"--name={','.join(names)}",
+            "sacct", "--noheader", "--parsable2", "--duplicates", f"--name={','.join(names)}",
             f"--starttime={since}", f"--format={ACCOUNT}",
         )  # fmt: skip
 
@@ -198,7 +205,8 @@ def parse_configuration(text: str) -> Configuration:
         max_jobs=number("MaxJobCount", 10_000),
         kill_wait_s=float(number("KillWait", 30)),
         accounting=found.get("AccountingStorageType", "accounting_storage/none") not in ("accounting_storage/none", ""),
-        energy=found.get("AcctGatherEnergyType", "").rpartition("/")[2] not in ("", "none"),
+        energy_plugin=found.get("AcctGatherEnergyType", "").rpartition("/")[2] or "none",
+        gathers=found.get("JobAcctGatherType", "").rpartition("/")[2] not in ("", "none"),
     )
 
 

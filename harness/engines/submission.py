@@ -17,7 +17,7 @@ import shutil
 import statistics
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from shlex import quote
 
@@ -39,6 +39,8 @@ from harness.progress import Progress
 from harness.protocol_engine import Slurm as Settings
 from harness.protocol_model import Protocol
 from harness.record import NightFolder
+from harness.sensors.slurm import refuse_without_energy
+from harness.sensors.slurm_energy import Configured
 from harness.shift import Clock, Shift, zoned
 
 SUBMITTING = 0
@@ -79,6 +81,8 @@ class Wishes:
     """Nothing is submitted and nothing left on disk; the scripts are given back."""
     patience_s: float = 300.0
     """How long the nodes may take to answer."""
+    at_once: bool = False
+    """Whatever night.starts_at says."""
 
 
 def begin_on_cluster(order: Order, wishes: Wishes, say: Say, slurm: Slurm | None = None) -> Submitted:
@@ -91,6 +95,7 @@ def begin_on_cluster(order: Order, wishes: Wishes, say: Say, slurm: Slurm | None
     settings = _settings(protocol)
     _refuse_unwritable(order.out.absolute())
     cluster = look_at_cluster(settings, slurm or Slurm())
+    _refuse_without_energy(protocol, cluster.configuration)
     minutes = limit_min(settings.time, cluster.partition.limit_s, need(protocol, order.plan), cluster.partition.name)
     blocks = sorted({slot.block for slot in order.plan.slots if slot.block})
     if wishes.dry:
@@ -114,7 +119,7 @@ def begin_on_cluster(order: Order, wishes: Wishes, say: Say, slurm: Slurm | None
         shutil.rmtree(folder.root, ignore_errors=True)
         raise
     with submitting(folder):
-        return _submit(batch, cluster, blocks, track(blocks, blocks, (), ()), say)
+        return _submit(batch, cluster, track(blocks, blocks, (), ()), _begin_option(protocol), say)
 
 
 def resume_on_cluster(root: Path, wishes: Wishes, say: Say, slurm: Slurm | None = None) -> Submitted:
@@ -130,11 +135,15 @@ def resume_on_cluster(root: Path, wishes: Wishes, say: Say, slurm: Slurm | None 
         tracked = tracked_now(opened, progress, cluster)
         needed = need(opened.protocol, opened.plan, _run_s(opened))
         minutes = limit_min(settings.time, cluster.partition.limit_s, needed, cluster.partition.name)
-        batch = _batch(folder.root, opened.protocol, cluster, minutes)
+        night = (
+            opened.protocol.night.model_copy(update={"starts_at": None}) if wishes.at_once else opened.protocol.night
+        )
+        protocol = opened.protocol.model_copy(update={"night": night})
+        batch = _batch(folder.root, protocol, cluster, minutes)
         if wishes.dry:
             made = arrays(tracked.missing, cluster.configuration.max_array_size, tuple(settings.nodes))
             return Submitted(folder, (), tracked, _scripts(batch, made))
-        return _submit(batch, cluster, tracked.missing, tracked, say)
+        return _submit(batch, cluster, tracked, _begin_option(protocol), say)
 
 
 @contextlib.contextmanager
@@ -187,12 +196,11 @@ def names_of(opened: OpenNight, configuration: Configuration) -> tuple[str, ...]
     return job_names(opened.folder.root.name, blocks, configuration.max_array_size)
 
 
-def _submit(batch: Batch, cluster: Cluster, blocks: Iterable[int], tracked: Tracked, say: Say) -> Submitted:
-    """Write and submit the arrays; with ``at_most`` those of one level wait for one another."""
+def _submit(batch: Batch, cluster: Cluster, tracked: Tracked, begin: Sequence[str], say: Say) -> Submitted:
+    """Write and submit the arrays of what is missing; with ``at_most`` those of one level wait for one another."""
     folder = NightFolder(batch.night)
-    made = arrays(blocks, cluster.configuration.max_array_size, tuple(batch.settings.nodes))
+    made = arrays(tracked.missing, cluster.configuration.max_array_size, tuple(batch.settings.nodes))
     fitting = _fitting(made, cluster.configuration.max_jobs)
-    begin = _begin_option(folders.read_head(folder.root).protocol)
     jobs: list[int] = []
     last: dict[str, int] = {}
     for array, text in zip(fitting, _scripts(batch, fitting), strict=True):
@@ -264,6 +272,14 @@ def _run_s(opened: OpenNight) -> float:
     """How long the night's runs are known to take, waits included."""
     lengths = [item.length_s for item in opened.outcomes if item.block and item.good]
     return statistics.median(lengths) if lengths else 0.0
+
+
+def _refuse_without_energy(protocol: Protocol, configuration: Configuration) -> None:
+    """Refuse a night that needs Slurm's energy on a cluster that gathers none: no node need be asked."""
+    sensors = protocol.sensors
+    needed = "slurm" in sensors.required if sensors.required is not None else sensors.fallback is None
+    if sensors.slurm is not None and needed:
+        refuse_without_energy(Configured(configuration.energy_plugin, configuration.gathers))
 
 
 def _refuse_edited(opened: OpenNight) -> None:

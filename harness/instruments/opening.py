@@ -11,7 +11,7 @@ from harness.errors import SensorMissing, UsageError
 from harness.record import Channel, Quality
 from harness.sensors.sensor import Sensor, Site
 
-SENSORS = ("nvml", "rapl", "hwmon", "meter", "machine", "load_model", "constant", "simulated")
+SENSORS = ("nvml", "rapl", "hwmon", "slurm", "meter", "machine", "load_model", "constant", "simulated")
 """The sensors that can be named, each a module of ``harness.sensors``."""
 INSTRUMENTS = ("energibridge", "codecarbon")
 """Sources that have a process of their own, each a module of ``harness.instruments`` with the contract of a sensor."""

@@ -208,6 +208,7 @@ class Sampler:
             "channels": [asdict(channel) for channel in self.opened.channels],
             "missing": list(self.opened.missing),
             "lost": self.lost,
+            "tail_s": self._tail_ns / 1e9,
         }
         if state == "ended":
             body |= {

@@ -118,11 +118,26 @@ class Sidecar:
         patience_s = max(0.0, self.instrument.silence_s - self._silent_s)
         return max(0.0, min(LOOK_S, patience_s) - (time.monotonic() - self._looked_s))
 
-    def stop(self, patience_s: float) -> InstrumentEnd:
-        """Ask it to end and wait, after ``patience_s`` use force; one that fell silent gets less."""
+    @property
+    def tail_s(self) -> float:
+        """For how long it reads on once it was asked to end, as it has said when it was ready."""
+        try:
+            return float(json.loads(self.instrument.ready_file.read_bytes()).get("tail_s", 0.0))
+        except (OSError, ValueError, TypeError, AttributeError):
+            return 0.0
+
+    def stop(self, patience_s: float, *, tail: bool = True) -> InstrumentEnd:
+        """Ask it to end and wait, after ``patience_s`` beyond its tail use force; one that fell silent gets less.
+
+        ``tail`` false: it need not read on, nobody wants to know.
+        """
         if self._fell_silent:
             self.child.wake()
             patience_s = min(patience_s, HUNG_S)
+        elif tail:
+            patience_s += self.tail_s
+        elif self.tail_s:
+            self.child.hurry()
         code = self.child.end(patience_s)
         self.listen()
         if code is None:

@@ -31,6 +31,12 @@ def modelled(*names: str, by: str = "constant") -> list[tuple[str, str, str]]:
         ("module-0", "gpu0"),
         ("gpu0", "gpu0-memory"),
         ("wall", "something-new"),
+        ("wall", "node"),
+        ("node", "cpu-ram"),
+        ("node", "gpu0"),
+        ("cpu-ram", "cpu"),
+        ("cpu-ram", "package-1"),
+        ("cpu-ram", "dram-0"),
     ],
 )
 def test_a_whole_contains_its_part_and_never_the_other_way_round(outer, inner):
@@ -59,6 +65,15 @@ def test_what_lies_around_its_parts_is_never_added_to_them():
     choice = choose(measured("wall", "psys", "package-0", "gpu0"))
     assert ("gpu0", "package-0") == choice.domains
     assert 2 == len(choice.left_out)
+
+
+def test_what_a_cluster_tells_of_processors_and_memory_stands_beside_the_cards_and_around_their_parts():
+    both = choose([*measured("cpu-ram", by="slurm"), *measured("gpu0")])
+    assert ("gpu0", "cpu-ram") == both.domains
+    parts = choose([*measured("cpu-ram", by="slurm"), *measured("package-0", "dram-0", by="rapl")])
+    assert ("package-0", "dram-0") == parts.domains
+    assert ("cpu-ram lies around package-0 and is not added to it",) == parts.left_out
+    assert overlaps("module-0", "cpu-ram")
 
 
 def test_of_enclosing_domains_alone_the_outermost_is_taken():

@@ -1,7 +1,8 @@
 """A real Slurm cluster on this host: its own munged, a controller and five nodes, in a folder and on ports of its own.
 
-node1-3 are alike (partitions energy, short); node4 does not see the folder ``apart``, node5 has another processor: both
-by a mount namespace of their own. The nodes share the host's cores: they test the plumbing, never a measurement.
+node1-3 are alike (partitions energy, short; scavenge and spare, which urgent pre-empts); node4 does not see the folder
+``apart``, node5 has another processor: both by a mount namespace of their own. The nodes share the host's cores: they
+test the plumbing, never a measurement.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -38,6 +40,8 @@ MpiDefault=none
 SelectType=select/cons_tres
 SelectTypeParameters=CR_CPU
 ReturnToService=1
+PreemptType=preempt/partition_prio
+PreemptMode=REQUEUE
 KillWait=10
 MinJobAge=60
 MaxJobCount=20000
@@ -54,13 +58,16 @@ NodeName=node4 NodeHostname={host} NodeAddr=127.0.0.1 Port={ports[4]} CPUs=2 Fea
 NodeName=node5 NodeHostname={host} NodeAddr=127.0.0.1 Port={ports[5]} CPUs=2 Feature=large
 PartitionName=energy Nodes=node[1-3] Default=YES OverSubscribe=EXCLUSIVE MaxTime=2:00:00
 PartitionName=short Nodes=node[1-3] OverSubscribe=EXCLUSIVE MaxTime=0:01:00
+PartitionName=scavenge Nodes=node[1-3] OverSubscribe=EXCLUSIVE MaxTime=2:00:00 PriorityTier=1 PreemptMode=REQUEUE
+PartitionName=spare Nodes=node[1-3] OverSubscribe=EXCLUSIVE MaxTime=2:00:00 PriorityTier=1 PreemptMode=CANCEL
+PartitionName=urgent Nodes=node[1-3] OverSubscribe=EXCLUSIVE MaxTime=2:00:00 PriorityTier=9 PreemptMode=OFF
 PartitionName=apart Nodes=node[1,4] OverSubscribe=EXCLUSIVE MaxTime=2:00:00
 PartitionName=unlike Nodes=node[1,5] OverSubscribe=EXCLUSIVE MaxTime=2:00:00
 """
 
 
 NO_ACCOUNTING = "JobAcctGatherType=jobacct_gather/none\nAccountingStorageType=accounting_storage/none"
-ACCOUNTING = """JobAcctGatherType=jobacct_gather/none
+ACCOUNTING = """JobAcctGatherType=jobacct_gather/linux
 AccountingStorageType=accounting_storage/slurmdbd
 AccountingStorageHost=127.0.0.1
 AccountingStoragePort={port}
@@ -192,8 +199,11 @@ def _ports(count: int) -> list[int]:
 
 
 @contextlib.contextmanager
-def running(root: Path, *, accounting: bool = False) -> Iterator[Cluster]:
-    """A cluster with its daemons in ``root``; skipped with the reason where it cannot be had."""
+def running(root: Path, *, accounting: bool = False, more: str = "", mount: str = "") -> Iterator[Cluster]:
+    """A cluster with its daemons in ``root``; skipped with the reason where it cannot be had.
+
+    ``more``: further lines of its configuration, which win; ``mount``: what is mounted for the alike nodes alone.
+    """
     path = f"{os.environ['PATH']}:/usr/sbin:/sbin"
     daemons = (*DAEMONS, *(("slurmdbd", "mariadbd", "mariadb-install-db") if accounting else ()))
     absent = [name for name in (*daemons, "sbatch", "sinfo") if shutil.which(name, path=path) is None]
@@ -210,7 +220,7 @@ def running(root: Path, *, accounting: bool = False) -> Iterator[Cluster]:
     cluster = Cluster(root)
     host, ports = socket.gethostname().partition(".")[0], _ports(8)
     account = ACCOUNTING.format(port=ports[6], root=root) if accounting else NO_ACCOUNTING
-    (root / "slurm.conf").write_text(CONF.format(host=host, root=root, ports=ports, accounting=account))
+    (root / "slurm.conf").write_text(CONF.format(host=host, root=root, ports=ports, accounting=account) + more)
     for name in ("state", "apart", *(f"spool.node{number}" for number in range(1, 6))):
         (root / name).mkdir()
     key = root / "munge.key"
@@ -229,7 +239,9 @@ def running(root: Path, *, accounting: bool = False) -> Iterator[Cluster]:
         cluster.start_controller()
         conf = str(root / "slurm.conf")
         for number in (1, 2, 3):
-            cluster.start(f"node{number}", "slurmd", "-D", "-N", f"node{number}", "-f", conf)
+            slurmd = ("slurmd", "-D", "-N", f"node{number}", "-f", conf)
+            line = f"{mount} && exec {' '.join(slurmd)}"
+            cluster.start(f"node{number}", *(("unshare", "--mount", "sh", "-c", line) if mount else slurmd))
         for number, mount in ((4, f"-t tmpfs none {root}/apart"), (5, f"--bind {cpuinfo} /proc/cpuinfo")):
             line = f"mount {mount} && exec slurmd -D -N node{number} -f {conf}"
             cluster.start(f"node{number}", "unshare", "--mount", "sh", "-c", line)
@@ -280,6 +292,47 @@ def accounted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """A cluster that keeps an account of its tasks."""
     with running(tmp_path_factory.mktemp("accounted"), accounting=True) as made:
         yield made
+
+
+COUNTED_W = 300.0
+"""What the made-up boards of ``energetic`` count."""
+
+
+@pytest.fixture(scope="session")
+def energetic(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """A cluster that keeps an account, whose nodes have a counter of energy where HPE Cray's boards have theirs.
+
+    The counter is a file that a thread writes; what reads it is Slurm's own plugin, in a mount namespace.
+    """
+    if shutil.which("unshare") is None or subprocess.run(["unshare", "--mount", "true"], check=False).returncode:
+        pytest.skip("no mount namespace can be made here")
+    root = tmp_path_factory.mktemp("energetic")
+    board, before = root / "board", root / "sys"
+    board.mkdir()
+    before.mkdir()
+    (board / "power").write_text(f"{COUNTED_W:.0f} W 1\n")
+    began_s, ended = time.monotonic(), threading.Event()
+
+    def count() -> None:
+        while not ended.wait(0.1):
+            aside = board / "energy.aside"
+            aside.write_text(f"{1_000_000 + COUNTED_W * (time.monotonic() - began_s):.0f} J 1\n")
+            aside.replace(board / "energy")
+
+    counting = threading.Thread(target=count, daemon=True)
+    counting.start()
+    mount = (
+        f"mount --rbind /sys {before} && mount -t tmpfs none /sys && mkdir -p /sys/cray/pm_counters"
+        f" && for it in {before}/*; do mkdir /sys/${{it##*/}} && mount --rbind $it /sys/${{it##*/}}; done"
+        f" && mount --bind {board} /sys/cray/pm_counters"
+    )
+    more = "AcctGatherEnergyType=acct_gather_energy/pm_counters\n"
+    try:
+        with running(root, accounting=True, more=more, mount=mount) as made:
+            yield made
+    finally:
+        ended.set()
+        counting.join(5)
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ CONFIGURATION = """\
 Configuration data as of 2026-11-21T16:43:00
 AccountingStorageType   = accounting_storage/none
 AcctGatherEnergyType    = acct_gather_energy/none
+JobAcctGatherType       = jobacct_gather/linux
 KillWait                = 30 sec
 MaxArraySize            = 1001
 MaxJobCount             = 10000
@@ -35,6 +36,9 @@ def test_the_configuration_is_read():
         "acct_gather_energy/none", "acct_gather_energy/rapl"
     )
     assert (True, True) == (parse_configuration(kept).accounting, parse_configuration(kept).energy)
+    assert "rapl" == parse_configuration(kept).energy_plugin
+    idle = kept.replace("jobacct_gather/linux", "jobacct_gather/none")
+    assert not parse_configuration(idle).energy
 
 
 def test_partitions_are_read_with_their_limits():
@@ -95,10 +99,13 @@ def test_without_slurm_the_commands_that_are_absent_are_named(monkeypatch, tmp_p
         Slurm().configuration()
 
 
-def test_the_accounting_is_read_task_by_task_and_a_zero_is_no_reading():
+def test_the_accounting_is_read_task_by_task_with_its_batch_step_s_energy_and_a_zero_is_no_reading():
     text = (
-        "nightwatt-n@0|6|4_1|COMPLETED|0:0|61|31500\nnightwatt-n@0|7|4_2|CANCELLED by 0|0:15|12|0\n"
-        "nightwatt-n@0|7|4_2|COMPLETED|0:0|60|\nnightwatt-look-n|8|5|COMPLETED|0:0|2|100\n"
+        "nightwatt-n@0|6|4_1|COMPLETED|0:0|61|\nbatch|6.batch|4_1.batch|COMPLETED|0:0|61|31500\n"
+        "extern|6.extern|4_1.extern|COMPLETED|0:0|61|31502\n"
+        "nightwatt-n@0|7|4_2|CANCELLED by 0|0:15|12|\nbatch|7.batch|4_2.batch|CANCELLED|0:15|12|0\n"
+        "nightwatt-n@0|7|4_2|COMPLETED|0:0|60|\nbatch|7.batch|4_2.batch|COMPLETED|0:0|60|18446744073709551614\n"
+        "nightwatt-look-n|8|5|COMPLETED|0:0|2|\nbatch|8.batch|5.batch|COMPLETED|0:0|2|100\n"
     )
     found = list(parse_account(text, energy=True))
     assert [(1, "COMPLETED", 61.0, 31_500.0), (2, "CANCELLED", 12.0, None), (2, "COMPLETED", 60.0, None)] == [

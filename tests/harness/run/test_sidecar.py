@@ -1,5 +1,6 @@
 """Instruments without status lines are watched by their file; hostile output is survived."""
 
+import json
 import math
 import os
 import select
@@ -210,3 +211,21 @@ def test_the_tail_of_a_file_is_its_last_lines(tmp_path):
     (tmp_path / "log").write_text("a\nb\nc\nd\n\n")
     assert "c\nd" == tail_of(tmp_path / "log", lines=2)
     assert "" == tail_of(tmp_path / "absent")
+
+
+def test_one_that_reads_on_has_its_tail_beyond_the_patience_unless_nobody_wants_it(sidecar, tmp_path, wait_for):
+    ready = json.dumps({"tail_s": 30})
+
+    def reading_on(seconds):
+        return (
+            "import signal, sys, time; signal.signal(signal.SIGTERM, lambda *_: sys.exit(0));"
+            f"open({str(tmp_path / 'ready')!r}, 'w').write({ready!r}); sys.stdin.read(); time.sleep({seconds})"
+        )
+
+    meter = sidecar(reading_on(0.5))
+    assert wait_for(lambda: meter.ready() and 30 == meter.tail_s)
+    assert InstrumentEnd(0) == meter.stop(0.1)  # force would have come after 0.1 s
+    (tmp_path / "ready").unlink()
+    hurried = sidecar(reading_on(20))
+    assert wait_for(lambda: hurried.ready() and 30 == hurried.tail_s)
+    assert InstrumentEnd(0) == hurried.stop(10.0, tail=False)

@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -46,3 +47,9 @@ def deny(monkeypatch):
         monkeypatch.setattr("os.open", opening)
 
     return refuse
+
+
+@pytest.fixture
+def cluster(tmp_path):
+    """Slurm's commands as a stand-in, told by files what to say."""
+    return _load("slurm_stand_in").StandIn(tmp_path / "slurm", sys.executable)
