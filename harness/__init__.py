@@ -19,7 +19,7 @@ instrument     a sidecar process that records during a run
 sampler        our own instrument: it hosts the sensors
 sensor         a source of readings inside the sampler
 channel        one series of readings (name, unit, kind)
-domain         what a channel covers (gpu0, package-0, dram-0, cpu, system, wall)
+domain         what a channel covers (gpu0, package-0, dram-0, cpu, node, system, wall)
 measured       read from a sensor; **modelled**: computed from something else (a rating, a load)
 gate           decides before a run whether it may start
 judge          looks at a finished run; its **verdict** says what is wrong with the run, if anything

@@ -92,7 +92,7 @@ def test_joules_are_told_when_they_have_changed_and_once_more_at_the_end(cluster
 
 def test_a_mark_of_the_workload_brings_a_question_long_before_the_interval_is_over(cluster, opened, tmp_path):
     sensor = opened(interval_ms=60_000)
-    until(sensor, len)
+    until(sensor, lambda _: sensor.summary()["answered"] >= 2)  # at the opening, and the first of the interval
     asked = cluster.asked
     cluster.says(energy=2000)
     (tmp_path / "marks.jsonl").write_text('{"t_ns": 1, "mark": "begin", "phase": "train"}\n')
