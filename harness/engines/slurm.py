@@ -91,7 +91,9 @@ class Node:
     @property
     def usable(self) -> bool:
         """Whether a task can be expected to begin on it at all."""
-        return not any(word in self.state for word in ("down", "drain", "drng", "fail", "maint", "unk", "*"))
+        return not any(
+            word in self.state for word in ("down", "drain", "drng", "fail", "futr", "inval", "maint", "unk", "*")
+        )
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ from shlex import quote
 
 from harness import folder as folders
 from harness.block_claims import CLAIMS, live, take
-from harness.engines.arrays import Array, Batch, arrays, job_names, script
+from harness.engines.arrays import Array, Batch, arrays, job_names, level_of, script
 from harness.engines.block import refuse_unless_cluster
 from harness.engines.limits import limit_min, need
 from harness.engines.local import Order
@@ -197,18 +197,23 @@ def names_of(opened: OpenNight, configuration: Configuration) -> tuple[str, ...]
 
 
 def _submit(batch: Batch, cluster: Cluster, tracked: Tracked, begin: Sequence[str], say: Say) -> Submitted:
-    """Write and submit the arrays of what is missing; with ``at_most`` those of one level wait for one another."""
+    """Write and submit the arrays of what is missing.
+
+    With ``at_most`` those of one level wait for one another, and for those that were submitted earlier.
+    """
     folder = NightFolder(batch.night)
     made = arrays(tracked.missing, cluster.configuration.max_array_size, tuple(batch.settings.nodes))
     fitting = _fitting(made, cluster.configuration.max_jobs)
     jobs: list[int] = []
-    last: dict[str, int] = {}
+    before: dict[str, list[int]] = {}
+    for block, earlier in tracked.jobs:
+        its = before.setdefault(level_of(block, tuple(batch.settings.nodes)), [])
+        its += [] if earlier in its else [earlier]
     for array, text in zip(fitting, _scripts(batch, fitting), strict=True):
         file = _script_file(folder, array)
         file.write_text(text, encoding="utf-8")
-        chained = (
-            [f"--dependency=afterany:{last[array.level]}"] if batch.settings.at_most and array.level in last else []
-        )
+        waits_for = ":".join(map(str, before.get(array.level, ()))) if batch.settings.at_most else ""
+        chained = [f"--dependency=afterany:{waits_for}"] if waits_for else []
         try:
             job = cluster.slurm.submit(file, *begin, *chained)
         except RefusedError as error:
@@ -216,7 +221,7 @@ def _submit(batch: Batch, cluster: Cluster, tracked: Tracked, begin: Sequence[st
                 raise
             say(error.what)
             break
-        last[array.level] = job
+        before[array.level] = [job]
         jobs.append(job)
     if len(jobs) < len(made):
         left = sum(len(array.blocks) for array in made[len(jobs) :])

@@ -22,6 +22,8 @@ class Tracked:
     """In Slurm's queue until a person lets them go, and why."""
     missing: tuple[int, ...]
     """Not settled, and nobody will execute them: what `resume` submits."""
+    jobs: tuple[tuple[int, int], ...] = ()
+    """(block, job) of the tasks that are executed or wait by themselves."""
 
     def __str__(self) -> str:
         parts = [f"{len(self.settled)} settled"]
@@ -49,11 +51,15 @@ def track(blocks: Iterable[int], unsettled: Collection[int], tasks: Iterable[Tas
     executed = set(live)
     waiting: set[int] = set()
     held: dict[int, str] = {}
+    jobs: list[tuple[int, int]] = []
     for task in tasks:
         its = blocks_of(task)
+        stuck_here = task.reason in HELD or task.state in ("REQUEUE_HOLD", "SPECIAL_EXIT")
+        if task.state in LIVE or (task.state in WAITING and not stuck_here):
+            jobs += [(block, task.job) for block in its]
         if task.state in LIVE:
             executed.update(its)
-        elif task.state in WAITING and (task.reason in HELD or task.state in ("REQUEUE_HOLD", "SPECIAL_EXIT")):
+        elif task.state in WAITING and stuck_here:
             held.update(dict.fromkeys(its, task.reason))
         elif task.state in WAITING:
             waiting.update(its)
@@ -67,4 +73,5 @@ def track(blocks: Iterable[int], unsettled: Collection[int], tasks: Iterable[Tas
         waiting=tuple(sorted(waiting)),
         held=tuple(stuck.items()),
         missing=tuple(sorted(wanted - executed - waiting - stuck.keys())),
+        jobs=tuple(jobs),
     )

@@ -111,6 +111,7 @@ def test_submitted_is_what_is_neither_settled_nor_executed_nor_waiting(night, cl
     cluster.queue = f"{name}|7|3|COMPLETING|n1|None\n{name}|7|4|PENDING||Resources\n"
     submitted, said = resume(night, cluster)
     assert (["2,5-6%2"], (17,), 3, []) == (cluster.arrays, submitted.jobs, submitted.blocks, said)
+    assert "--dependency=afterany:7" in cluster.submitted[0]  # no more than at_most, those of before included
     assert ((1,), (3,), (4,)) == (submitted.tracked.settled, submitted.tracked.executed, submitted.tracked.waiting)
 
 
