@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 
+from analysis.explore.pareto import explore_pareto
 from analysis.figures.grids import laid_out
 from analysis.figures.heatmap import draw_heatmap
 from analysis.figures.interaction import draw_interaction
@@ -84,6 +85,7 @@ def _pareto(study: Study) -> Illustration | None:
         "The configurations that no other beats in both, and in how many resamples of the night they stay so.",
         f"Pareto front of {found.metric} against {found.response}: {names}{more}.",
         functools.partial(draw_pareto, found, stamp=study.findings.first_line),
+        functools.partial(explore_pareto, found),
     )
 
 

@@ -41,6 +41,8 @@ _MOST = 4
 _PX_PER_IN = 96
 _LARGEST_SVG_B = 200_000
 """A larger drawing stands on the page as PNG where that is smaller; its SVG lies beside the page."""
+_COLOURS_FURTHER = 32
+"""Of the PNG of a further page of a figure, which stands on the page at half its resolution."""
 _COSTLY = ("distribution", "power", "ratios", "pairs", "energies", "decomposition", "epochs", "phase", "pareto")
 """Drawn first, so that none of them is begun when everything else is done."""
 _NEEDED = ("pandas", *(f"analysis.figures.{name}" for name in ("accuracy", "energies", "pairs", "power", "ratios")))
@@ -98,7 +100,9 @@ def _make(item: Illustration) -> _Made:
     width_in, height_in = figure.get_size_inches().tolist()
     rendered = render(figure)
     on_page = rendered["svg"]
-    if len(on_page) > _LARGEST_SVG_B:
+    if item.further:
+        on_page = min(on_page, few_colours(rendered["png"], _COLOURS_FURTHER, half=True), key=len)
+    elif len(on_page) > _LARGEST_SVG_B:
         on_page = min(on_page, few_colours(rendered["png"]), key=len)
     return _Made((width_in, height_in), rendered, on_page, "" if item.explore is None else as_json(item.explore()))
 
@@ -188,7 +192,7 @@ class Drawn:
         while (place := self._next()) is not None:
             try:
                 item = self._items[place]
-                process.stdin.write(pickle.dumps((item.draw, item.explore), pickle.HIGHEST_PROTOCOL))
+                process.stdin.write(pickle.dumps((item.draw, item.explore, item.further), pickle.HIGHEST_PROTOCOL))
                 process.stdin.flush()
                 made = pickle.load(process.stdout)
             except Exception:  # noqa: BLE001  (whatever it was: it is drawn, or told, by all())
@@ -219,12 +223,12 @@ def serve() -> None:
         import_module(name)
     while True:
         try:
-            draw, explore = pickle.load(sys.stdin.buffer)
+            draw, explore, further = pickle.load(sys.stdin.buffer)
         except EOFError:
             return
         made: _Made | str
         try:
-            made = _make(Illustration("", "", "", "", draw, explore))
+            made = _make(Illustration("", "", "", "", draw, explore, further=further))
         except Exception as error:  # noqa: BLE001  (the process that asked draws it again, and tells)
             made = repr(error)
         pickle.dump(made, told, pickle.HIGHEST_PROTOCOL)

@@ -26,6 +26,8 @@ class Illustration:
     """The same to explore on the page, where it can be."""
     section: str = "figures"
     """The section of the page in which it stands."""
+    further: bool = False
+    """Whether it is a further page of the figure before it: of these there may be many, so each is to be small."""
 
 
 def unstamped(given: dict[str, Any]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from analysis.agreement import TWO_SOURCES
 from analysis.explore.accuracy import explore_accuracy
 from analysis.explore.distribution import explore_distribution
 from analysis.explore.drift import explore_drift
+from analysis.explore.pairs import explore_pairs
 from analysis.figures.accuracy import draw_accuracy
 from analysis.figures.agreement import draw_agreement
 from analysis.figures.distribution import draw_distribution
@@ -126,6 +127,7 @@ def _paged(whole: Illustration, compared: Sequence[Comparison]) -> list[Illustra
                 title=whole.title if len(every) == 1 else f"{whole.title}, page {page} of {len(every)}",
                 alternative=f"{whole.alternative}: {read}",
                 draw=functools.partial(draw, page=page),
+                further=page > 1,
             )
         )
     return found
@@ -191,6 +193,7 @@ def _pairs(night: Night, study: Study, shown: pd.DataFrame, given: dict[str, Any
         "Runs of one block stand close in time: what drifts through the night moves both sides of a pair.",
         f"The {study.response.label} of each block, and the ratio within each block.",
         functools.partial(draw_pairs, shown, study.findings.comparisons, **given),
+        functools.partial(explore_pairs, shown, study.findings.comparisons, **unstamped(given)),
     )
 
 

@@ -13,6 +13,7 @@ import pandas as pd
 from analysis.curve import RunBins, aligned_bins, band, complete, window_bins
 from analysis.dip_search import REFRESHES, SHARE
 from analysis.epochs import means_frame
+from analysis.explore.epochs import explore_energies, explore_learning
 from analysis.explore.power import explore_power
 from analysis.figures.dips import draw_dips
 from analysis.figures.energies import draw_energies, draw_rates
@@ -47,11 +48,10 @@ def power(night: Night, study: Study, given: Given) -> Illustration | None:
         "quantity": f"power of {_domains(study)}",
         "origin": f"the begin of {window}",
         "band": _pointwise(study),
+        "every": _every(study, bins),
     }
     notes = [_wider(night, grid.times)] if grid.times > 1 else []
-    draw = functools.partial(
-        draw_power, curve, bin_s=grid.bin_s, every=_every(study, bins), notes=notes, **_refresh(bins), **words, **given
-    )
+    draw = functools.partial(draw_power, curve, bin_s=grid.bin_s, notes=notes, **_refresh(bins), **words, **given)
     return Illustration(
         "power",
         "Power over time",
@@ -90,17 +90,15 @@ def _phase(night: Night, study: Study, given: Given) -> Illustration | None:
         else "The band is over runs.",
         *([_wider(night, grid.aligned_times)] if grid.aligned_times > 1 else []),
     ]
+    curve = band(bins, _level(study))
+    words: Given = {
+        "quantity": f"power of {_domains(study)}",
+        "origin": f"the begin of {name}",
+        "band": _pointwise(study),
+        "every": _every(study, bins),
+    }
     draw = functools.partial(
-        draw_power,
-        band(bins, _level(study)),
-        bin_s=grid.aligned_bin_s,
-        quantity=f"power of {_domains(study)}",
-        origin=f"the begin of {name}",
-        band=_pointwise(study),
-        every=_every(study, bins),
-        notes=notes,
-        **_refresh(bins),
-        **given,
+        draw_power, curve, bin_s=grid.aligned_bin_s, notes=notes, **_refresh(bins), **words, **given
     )
     return Illustration(
         "phase",
@@ -110,6 +108,7 @@ def _phase(night: Night, study: Study, given: Given) -> Illustration | None:
         else f"Mean power from the begin of {name}, over its occurrences in a run and then over runs.",
         f"Mean power of {_domains(study)} within {name}, one curve a configuration.",
         draw,
+        functools.partial(explore_power, curve, **words, **unstamped(given)),
         section=SECTION,
     )
 
@@ -120,19 +119,17 @@ def _energies(study: Study, given: Given) -> Illustration | None:
     if found is None or means.empty or not means["cumulative_J"].notna().any():
         return None
     notes = [f"Accuracy: {found.accuracy} at each epoch, over all energy until then."] if found.accuracy else []
+    words: Given = {
+        "quantity": f"energy of {_domains(study)}",
+        "band": f"{100 * _level(study):g} % interval of the mean",
+    }
     return Illustration(
         "energies",
         "Energy, epoch by epoch",
         "Mean energy of each epoch, and of all epochs until then, over the runs of the headline.",
         "Energy of each epoch and cumulative energy, one line a configuration.",
-        functools.partial(
-            draw_energies,
-            means,
-            quantity=f"energy of {_domains(study)}",
-            band=f"{100 * _level(study):g} % interval of the mean",
-            notes=notes,
-            **given,
-        ),
+        functools.partial(draw_energies, means, notes=notes, **words, **given),
+        functools.partial(explore_energies, means, **words, **unstamped(given)),
         section=SECTION,
     )
 
@@ -167,6 +164,7 @@ def _learning(night: Night, rows: pd.DataFrame, given: Given) -> Illustration | 
         "What the workload reported at the end of each epoch.",
         "Loss and accuracy per epoch, one curve a configuration.",
         functools.partial(draw_epochs, learning, **given),
+        functools.partial(explore_learning, learning, **unstamped(given)),
         section=SECTION,
     )
 

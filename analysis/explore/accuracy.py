@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from analysis.explore.chart import Chart, Trace, axis, escaped, keys_of, numbers, of_look
+from analysis.explore.chart import Chart, Trace, axis, bars, escaped, keys_of, numbers, of_look
 from analysis.figures.runs import order_of
 from analysis.numbers import interval, scale
 
@@ -58,8 +58,8 @@ def explore_accuracy(
                 "y": numbers([mine["accuracy"].mean()]),
                 "text": ["<br>".join([f"mean of {len(mine)} runs", *told])],
                 "marker": {**of_look(look, 13, 1), "line": {"color": "#fff", "width": 1}},
-                "error_x": _bars(energy, factor, look.colour),
-                "error_y": _bars(score, 1.0, look.colour),
+                "error_x": bars(energy, factor, look.colour),
+                "error_y": bars(score, 1.0, look.colour),
                 "hovertemplate": "%{fullData.name}<br><b>%{text}</b><extra></extra>",
             }
         )
@@ -73,17 +73,3 @@ def explore_accuracy(
 
 def _said(item: Estimate, factor: float) -> str:
     return interval(item.value, item.low, item.high, factor)
-
-
-def _bars(item: Estimate | None, factor: float, colour: str) -> dict[str, Any]:
-    if item is None or item.value is None or item.low is None or item.high is None:
-        return {"visible": False}
-    return {
-        "type": "data",
-        "symmetric": False,
-        "array": numbers([(item.high - item.value) / factor]),
-        "arrayminus": numbers([(item.value - item.low) / factor]),
-        "color": colour,
-        "thickness": 1.6,
-        "width": 0,
-    }

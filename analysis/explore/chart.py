@@ -11,13 +11,16 @@ import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from analysis.figures.runs import STATES
 from analysis.figures.style import FAINT, GRID, INK, Look, looks
 from analysis.labels import labels, visible
+
+if TYPE_CHECKING:
+    from analysis.findings import Estimate
 
 Trace = dict[str, Any]
 
@@ -28,6 +31,11 @@ _SYMBOLS = {
     "p": "pentagon", "D": "diamond", "x": "x-thin",
 }  # fmt: skip
 """matplotlib's marks in plotly's words."""
+MOST_TICKS = 12
+"""Of an axis of whole numbers."""
+BANDED = 12
+"""Up to so many configurations have their bands in panels that all share; of more they would hide one another."""
+TOO_MANY = f"Without bands: of more than {BANDED} configurations they would hide one another; each value tells its own."
 _MARK = re.compile("[<>&\u2028\u2029]")
 _PX_PER_LINE = 1.6
 _KEY = 48
@@ -127,6 +135,21 @@ def pale(colour: str, alpha: float) -> str:
     return f"rgba({red},{green},{blue},{alpha:g})"
 
 
+def bars(item: Estimate | None, factor: float, colour: str) -> dict[str, Any]:
+    """The interval of an estimate as plotly's error bars."""
+    if item is None or item.value is None or item.low is None or item.high is None:
+        return {"visible": False}
+    return {
+        "type": "data",
+        "symmetric": False,
+        "array": numbers([(item.high - item.value) / factor]),
+        "arrayminus": numbers([(item.value - item.low) / factor]),
+        "color": colour,
+        "thickness": 1.6,
+        "width": 0,
+    }
+
+
 def keys_of(names: Sequence[str]) -> tuple[tuple[str, Look], ...]:
     """Name and look of each configuration, as in the static figures."""
     return tuple(looks(names).items())
@@ -135,6 +158,12 @@ def keys_of(names: Sequence[str]) -> tuple[tuple[str, Look], ...]:
 def axis(title: str, **more: Any) -> dict[str, Any]:
     """An axis in the look of the static figures."""
     return {**_AXIS, "title": {"text": escaped(title), "standoff": 8}, **more}
+
+
+def whole_axis(title: str, last: float, **more: Any) -> dict[str, Any]:
+    """An axis of whole numbers up to ``last``: marked at whole numbers only, however few there are."""
+    step = next(step for power in range(9) for digit in (1, 2, 5) if (step := digit * 10**power) * MOST_TICKS >= last)
+    return axis(title, tick0=0, dtick=step, tickformat="d", **more)
 
 
 _AXIS: Mapping[str, Any] = {

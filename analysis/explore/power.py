@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from analysis.explore.chart import Chart, Trace, axis, dash_of, escaped, keys_of, numbers, pale, spaced
+from analysis.figures.power import has_bands, top_of
 from analysis.figures.runs import order_of
 from analysis.figures.style import Look
 from analysis.numbers import scale, significant
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 _MOST_BANDED = 20_000
 """Bins of all curves; more would make a page that is slow to open, and have no band."""
+_EVERY = ("all_low_W", "all_high_W")
 _UNIFIED = 6
 """Up to so many curves are read at one time together."""
 
@@ -27,23 +29,29 @@ def explore_power(
     quantity: str = "power",
     origin: str = "begin of the window",
     band: str = "pointwise 95 % band over runs",
+    every: str = "simultaneous 95 % band",
     configurations: Sequence[str] = (),
 ) -> Chart:
-    """Mean power over time with its band; ``curve`` as ``figures.draw_power`` has it."""
+    """Mean power over time with its bands; ``curve`` as ``figures.draw_power`` has it."""
     names = order_of(curve, configurations)
     factor, unit = scale([curve[["power_W", "high_W"]].max().max()], "W")
     banded = len(curve) <= _MOST_BANDED
+    simultaneous = has_bands(curve, _EVERY) and 2 * len(curve) <= _MOST_BANDED
     traces: list[Trace] = []
     for place, (name, look) in enumerate(keys_of(names)):
         rows = curve[curve["configuration"] == name].sort_values("t_s")
+        if simultaneous and has_bands(rows, _EVERY):
+            traces += _shaded(rows, look, str(place), _EVERY, factor=factor, alpha=0.12)
         traces += _traces(rows, name, look, str(place), factor=factor, unit=unit, banded=banded)
     shading = f"Shaded: {band}" if banded else f"Without the {band}: there are too many bins for a page"
-    note = f"{shading}. Each value stands with its band and the number of runs in its bin."
+    paler = f"; paler: {every}" if simultaneous else ""
+    note = f"{shading}{paler}. Each value stands with its pointwise band and the number of runs in its bin."
+    top = top_of(curve if simultaneous else curve.drop(columns=list(_EVERY), errors="ignore")) / factor
     return Chart(
         tuple(traces),
         {
             "xaxis": axis(f"time from {origin}, s", showgrid=False, rangemode="tozero"),
-            "yaxis": axis(f"{quantity}, {unit}", rangemode="tozero"),
+            "yaxis": axis(f"{quantity}, {unit}", range=[0, *numbers([top])]),
             "hovermode": "x unified" if len(names) <= _UNIFIED else "closest",
         },
         keys_of(names),
@@ -58,11 +66,7 @@ def _traces(
     low, high = (rows[key].to_numpy(dtype=float) / factor for key in ("low_W", "high_W"))
     told = banded and bool(np.isfinite(low).any())
     shared: Trace = {"type": "scatter", "mode": "lines", "legendgroup": group, **at}
-    edge: Trace = {**shared, "line": {"width": 0}, "hoverinfo": "skip"}
-    traces: list[Trace] = []
-    if told:
-        fill = {"fill": "tonexty", "fillcolor": pale(look.colour, 0.25)}
-        traces = [{**edge, "y": numbers(low, 5)}, {**edge, **fill, "y": numbers(high, 5)}]
+    traces = _shaded(rows, look, group, ("low_W", "high_W"), factor=factor, alpha=0.25) if told else []
     power = rows["power_W"].to_numpy(dtype=float) / factor
     counts = rows["n"].tolist()
     texts = [_said(*values) for values in zip(low, high, counts, strict=True)] if told else [f"n {n}" for n in counts]
@@ -75,6 +79,23 @@ def _traces(
         "hovertemplate": f"%{{fullData.name}}: <b>%{{y:.4~r}} {unit}</b> (%{{text}})<extra></extra>",
     }
     return [*traces, mean]
+
+
+def _shaded(
+    rows: pd.DataFrame, look: Look, group: str, columns: tuple[str, str], *, factor: float, alpha: float
+) -> list[Trace]:
+    """The two edges of a band, the room between them filled."""
+    low, high = (rows[key].to_numpy(dtype=float) / factor for key in columns)
+    edge: Trace = {
+        "type": "scatter",
+        "mode": "lines",
+        "legendgroup": group,
+        **spaced("x", rows["t_s"].tolist()),
+        "line": {"width": 0},
+        "hoverinfo": "skip",
+    }
+    fill = {"fill": "tonexty", "fillcolor": pale(look.colour, alpha)}
+    return [{**edge, "y": numbers(low, 5)}, {**edge, **fill, "y": numbers(high, 5)}]
 
 
 def _said(low: Any, high: Any, count: Any) -> str:

@@ -59,7 +59,7 @@ def draw_energies(
     names = order_of(means, configurations)
     shown = labels(names, width=30, lines=2)
     of = looks(names)
-    parts, units = _scaled(means, names)
+    parts, units = scaled(means, names)
     if len(names) > _TOGETHER:
         figure = _panels(parts, names, f"cumulative {quantity}, {units['cumulative_J']}")
         legend: list[Line2D | Patch] = [Patch(facecolor=GRID, label="range of all configurations' means")]
@@ -107,7 +107,7 @@ def draw_rates(
     return finish(figure, legend=lines, notes=[note], stamp=stamp)
 
 
-def _scaled(means: pd.DataFrame, names: Sequence[str]) -> tuple[pd.DataFrame, dict[str, str]]:
+def scaled(means: pd.DataFrame, names: Sequence[str]) -> tuple[pd.DataFrame, dict[str, str]]:
     """Energies in units that suit their size, one for each panel."""
     rows = means[means["configuration"].isin(list(names))]
     units: dict[str, str] = {}

@@ -70,7 +70,7 @@ def draw_power(
             " reading."
         )
     said.append("The pointwise band holds at one time, not for the whole curve.")
-    if _has(curve, _EVERY):
+    if has_bands(curve, _EVERY):
         said.append("The paler, simultaneous one holds for all times at once.")
     if (curve["n"] == 0).any():
         said.append("Where no run has readings, the curve has a gap.")
@@ -100,7 +100,7 @@ def _one_panel(curve: pd.DataFrame, names: Sequence[str], power_text: str, time_
         lower.step(rows["t_s"], rows["n"], where="mid", color=of[name].colour, lw=0.9)
     upper.set_ylabel(fitted(power_text, 2.2))
     upper.grid(axis="y")
-    upper.set_ylim(0, _top(curve))
+    upper.set_ylim(0, top_of(curve))
     upper.margins(x=0.01)
     most = int(curve["n"].max())
     lower.set_ylim(0, most * 1.25)
@@ -120,7 +120,7 @@ def _panels(curve: pd.DataFrame, names: Sequence[str], power_text: str, time_tex
         _line(panel, rows, of[name].colour, "-", width=0.8)
         text = f"n = {_count(rows)}"
         panel.text(0.98, 0.05, text, transform=panel.transAxes, ha="right", fontsize=TINY_PT, color=INK)
-    top = _top(curve)
+    top = top_of(curve)
     for panel in panels:
         panel.set_ylim(0, top)
     outer_labels(panels, time_text, fitted(power_text, 2.2))
@@ -131,19 +131,19 @@ def _line(axes: Axes, rows: pd.DataFrame, colour: str, dash: object, *, width: f
     axes.plot(rows["t_s"], rows["power_W"], color=colour, lw=width, ls=dash, zorder=3)
     if np.isfinite(rows["low_W"].to_numpy(dtype=float)).any():
         axes.fill_between(rows["t_s"], rows["low_W"], rows["high_W"], color=colour, alpha=0.3, lw=0, zorder=2)
-    if _has(rows, _EVERY):
+    if has_bands(rows, _EVERY):
         axes.fill_between(rows["t_s"], rows["all_low_W"], rows["all_high_W"], color=colour, alpha=0.13, lw=0, zorder=2)
 
 
-def _has(curve: pd.DataFrame, columns: Sequence[str]) -> bool:
+def has_bands(curve: pd.DataFrame, columns: Sequence[str]) -> bool:
     """Whether ``curve`` has numbers in all of ``columns``."""
     return all(name in curve and bool(np.isfinite(curve[name].to_numpy(dtype=float)).any()) for name in columns)
 
 
-def _top(curve: pd.DataFrame) -> float:
+def top_of(curve: pd.DataFrame) -> float:
     """The upper end of the axis of power."""
     highest = float(np.nanmax(curve[["power_W", "high_W"]].to_numpy(dtype=float)))
-    every = float(np.nanmax(curve["all_high_W"].to_numpy(dtype=float))) if _has(curve, _EVERY) else highest
+    every = float(np.nanmax(curve["all_high_W"].to_numpy(dtype=float))) if has_bands(curve, _EVERY) else highest
     return max(min(every * 1.03, highest * _HIGHEST), highest * 1.05) or 1.0
 
 
@@ -151,7 +151,7 @@ def _handles(curve: pd.DataFrame, names: Sequence[str], bands: tuple[str, str], 
     pale = [
         Patch(facecolor=FAINT if together else PALETTE[0], alpha=alpha, label=label)
         for label, alpha, columns in ((bands[0], 0.5, _POWERS[1:]), (bands[1], 0.2, _EVERY))
-        if _has(curve, columns)
+        if has_bands(curve, columns)
     ]
     if not together:
         mean = Line2D([], [], color=INK, lw=0.9, label="mean of the runs")

@@ -335,11 +335,16 @@ def _lean_fonts() -> Iterator[None]:
         subset.Options = whole
 
 
-def few_colours(png: bytes) -> bytes:
-    """The same picture in 256 colours, a third as large: for a page that is to stay small, not for a journal."""
+def few_colours(png: bytes, colours: int = 256, *, half: bool = False) -> bytes:
+    """The same picture in few colours, a third as large: for a page that is to stay small, not for a journal.
+
+    ``half``: at half its resolution, too.
+    """
     buffer = io.BytesIO()
     image = Image.open(io.BytesIO(png)).convert("RGB")
-    image.quantize(256, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE).save(buffer, "png")
+    if half:
+        image = image.reduce(2)
+    image.quantize(colours, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE).save(buffer, "png")
     return buffer.getvalue()
 
 

@@ -11,6 +11,7 @@ from analysis.report import write_report
 
 PAGE_B = 6_000_000
 HOSTILE = "</script><img src=//evil.example/x onerror=alert(1)>,$x_1$ %{x} <b>bold</b> & é"
+EXPLORED = ("distribution", "accuracy", "pareto", "power", "pairs", "phase", "energies", "epochs", "drift")
 OPEN = """
   document.querySelectorAll("button.explore").forEach(item => item.click());
   new Promise(done => requestAnimationFrame(() => setTimeout(done, 50)))
@@ -41,7 +42,7 @@ def test_a_figure_is_explored_hidden_shown_and_reset(night, browser):
     assert 0 == browser.run("document.querySelectorAll('.stage').length")
     browser.run(OPEN)
     stems = browser.run("Array.from(document.querySelectorAll('figure.exploring')).map(item => item.id)")
-    assert ["figure-distribution", "figure-accuracy", "figure-power", "figure-drift"] == stems
+    assert [f"figure-{name}" for name in EXPLORED] == stems
     drawn = in_chart("power", "chart.querySelectorAll('.scatterlayer .js-line').length")
     whole = browser.run(in_chart("power", "chart.layout.xaxis.range"))
     lines = browser.run(drawn)
@@ -81,6 +82,9 @@ def test_a_value_is_told_under_the_pointer(night, browser):
     browser.run(OPEN)
     assert re.search(r"(base|lean): \d+(\.\d+)? W \([\d.]+ to [\d.]+, n \d+\)", hovered(browser, "power"))
     assert re.search(r"\d+(\.\d+)? k?J.*b\d\d-\d-a1", hovered(browser, "distribution"))
+    assert re.search(r"block \d+: \d+(\.\d+)? k?J.*b\d\d-\d-a1", hovered(browser, "pairs"))
+    assert re.search(r"epoch \d: \d+(\.\d+)? k?J \([\d.]+ to [\d.]+, n \d+\)", hovered(browser, "energies"))
+    assert re.search(r"on the front", hovered(browser, "pareto"))
 
 
 def test_a_hostile_name_is_text_in_charts_as_well(hostile, browser):

@@ -10,12 +10,17 @@ import pandas as pd
 import pytest
 
 from analysis.explore.accuracy import explore_accuracy
-from analysis.explore.chart import Chart, as_json, dash_of, escaped, numbers, spaced
+from analysis.explore.chart import BANDED, TOO_MANY, Chart, as_json, dash_of, escaped, numbers, spaced, whole_axis
 from analysis.explore.distribution import explore_distribution
 from analysis.explore.drift import explore_drift
+from analysis.explore.epochs import explore_energies, explore_learning
+from analysis.explore.pairs import explore_pairs
+from analysis.explore.pareto import FRONT, explore_pareto
 from analysis.explore.power import explore_power
+from analysis.figures.pareto import FIRM
 from analysis.figures.style import PALETTE, look
-from analysis.findings import Estimate, Group
+from analysis.findings import Comparison, Estimate, Group
+from analysis.grid_findings import Tradeoff, TradeoffPoint
 
 HOSTILE = "</script><img src=x onerror=alert(1)> %{y} <b>&amp;</b>\u2028"
 
@@ -33,7 +38,8 @@ def curve_of(names, bins=4, n=3):
 def runs_of(names, blocks=6):
     rows = [
         {"run": f"b{block:02d}-{place}", "configuration": name, "value": 2000.0 + 100 * place + 7 * block,
-         "accuracy": 0.8 + 0.001 * block, "state": "headline", "started_s": 60.0 * block, "start_temperature_C": 40.0}
+         "accuracy": 0.8 + 0.001 * block, "state": "headline", "block": block + 1,
+         "started_s": 60.0 * block, "start_temperature_C": 40.0}
         for block in range(blocks)
         for place, name in enumerate(names)
     ]  # fmt: skip
@@ -46,6 +52,51 @@ def group_of(name):
                  {"accuracy": Estimate(0.8, "", 0.79, 0.81)})  # fmt: skip
 
 
+def means_of(names, epochs=3):
+    rows = [
+        {"configuration": name, "epoch": float(epoch), "n": 4.0, "energy_J": 2000.0 + place, "energy_J_low": 1900.0,
+         "energy_J_high": 2100.0, "cumulative_J": 2000.0 * epoch, "cumulative_J_low": 1900.0 * epoch,
+         "cumulative_J_high": 2100.0 * epoch, "efficiency": 9.0, "efficiency_low": 8.0, "efficiency_high": 10.0}
+        for place, name in enumerate(names)
+        for epoch in range(1, epochs + 1)
+    ]  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def learning_of(names, epochs=3):
+    return pd.DataFrame(
+        [
+            {"configuration": name, "metric": metric, "epoch": epoch, "mean": 0.5, "low": 0.4, "high": 0.6, "n": 3}
+            for name in names
+            for metric in ("loss", "val_loss", "accuracy")
+            for epoch in range(1, epochs + 1)
+        ]
+    )
+
+
+def tradeoff_of(names, **more):
+    points = [
+        TradeoffPoint(name, Estimate(2000.0 + 100 * place, "J", 1950.0 + 100 * place, 2050.0 + 100 * place),
+                      Estimate(0.8 + 0.01 * (place == 1), "", 0.79, 0.82), place < 2, (1.0, 0.6, 0.0)[place % 3],
+                      () if place < 2 else (names[0],))
+        for place, name in enumerate(names)
+    ]  # fmt: skip
+    made = {"metric": "accuracy", "unit": "", "better": "higher", "declared": True, "response": "energy",
+            "response_unit": "J", "points": tuple(points), "resamples": 2000, "seed": 1,
+            "unit_resampled": "block"}  # fmt: skip
+    return Tradeoff(**{**made, **more})
+
+
+def comparison_of(name, baseline):
+    none = Estimate(None, "")
+    ratio = Estimate(1.05, "×", 1.04, 1.06, 0.95, 6)
+    return Comparison(name, baseline, "energy", ratio, ratio, none, (), *([none] * 4), none, 6, 0, "higher", "higher")
+
+
+def pairs_of(names):
+    return explore_pairs(runs_of(names), [comparison_of(name, names[0]) for name in names[1:]])
+
+
 def charts(names):
     runs = runs_of(names)
     return {
@@ -53,21 +104,30 @@ def charts(names):
         "distribution": explore_distribution(runs),
         "accuracy": explore_accuracy(runs, []),
         "drift": explore_drift(runs),
+        "pairs": pairs_of(names),
+        "energies": explore_energies(means_of(names)),
+        "epochs": explore_learning(learning_of(names)),
+        "pareto": explore_pareto(tradeoff_of(names)),
     }
 
 
-@pytest.mark.parametrize("which", ["power", "distribution", "accuracy", "drift"])
+KINDS = ["power", "distribution", "accuracy", "drift", "pairs", "energies", "epochs", "pareto"]
+
+
+@pytest.mark.parametrize("which", KINDS)
 def test_each_configuration_can_be_hidden_and_has_the_colour_of_the_static_figure(which):
     chart = charts(["a", "b", "c"])[which]
     assert ["a", "b", "c"] == [name for name, _ in chart.keys]
     assert list(PALETTE[:3]) == [key.colour for _, key in chart.keys]
-    assert {"0", "1", "2"} == {trace["legendgroup"] for trace in chart.traces}
+    assert {"0", "1", "2"} == {trace["legendgroup"] for trace in chart.traces} - {FRONT}
     for trace in chart.traces:
+        if trace["legendgroup"] == FRONT:
+            continue
         used = (trace.get("marker") or trace["line"]).get("color")
         assert used in (None, PALETTE[int(trace["legendgroup"])])
 
 
-@pytest.mark.parametrize("which", ["power", "distribution", "accuracy", "drift"])
+@pytest.mark.parametrize("which", KINDS)
 def test_a_hostile_name_ends_no_block_and_is_no_markup_of_plotly(which):
     text = as_json(charts([HOSTILE, "b"])[which])
     assert not set("<>&\u2028") & set(text)
@@ -99,6 +159,17 @@ def test_power_of_single_runs_has_no_band_and_a_missing_value_is_none():
     assert [100, 100, None, 100] == mean["y"]
     assert ["n 1"] * 4 == mean["text"]
     assert "NaN" not in as_json(explore_power(curve))
+
+
+def test_the_simultaneous_band_lies_behind_the_pointwise_one_and_is_cut_as_in_the_static_figure():
+    curve = curve_of(["a"]).assign(all_low_W=50.0, all_high_W=1e6)
+    chart = explore_power(curve, every="simultaneous 95 % band (sup-t)")
+    every_low, every_high, low, high, _ = chart.traces
+    assert ([50] * 4, [1e6] * 4) == (every_low["y"], every_high["y"])
+    assert ([99] * 4, [105] * 4) == (low["y"], high["y"])
+    assert chart.layout["yaxis"]["range"][1] < 150
+    assert "paler: simultaneous 95 % band (sup-t)" in chart.notes[0]
+    assert len(explore_power(curve_of(["a"])).traces) == 3
 
 
 def test_a_page_of_many_long_curves_has_no_bands_and_says_so():
@@ -166,3 +237,63 @@ def test_the_same_chart_gives_the_same_text():
     assert as_json(charts(["a", "b"])["drift"]) == as_json(charts(["a", "b"])["drift"])
     assert as_json(Chart((), {}, ())).startswith('{"data":[]')
     assert "&lt;b&gt; &amp;" == escaped("<b> &")
+
+
+def test_each_whole_block_has_its_ratio_beside_the_estimate_with_its_interval():
+    runs = runs_of(["a", "b"])
+    runs.loc[2, "state"] = "outlier"
+    chart = explore_pairs(runs, [comparison_of("b", "a")])
+    ratios = [trace for trace in chart.traces if trace.get("yaxis") == "y2" and trace["mode"] == "markers"]
+    assert [5, 1] == [len(trace["y"]) for trace in ratios]
+    assert "with a flagged run" in ratios[1]["text"][0]
+    assert "1.050 [1.040, 1.060]" in ratios[0]["text"][0]
+    flat = [trace["y"] for trace in chart.traces if trace["mode"] == "lines"]
+    assert [[1.04, 1.04], [1.06, 1.06], [1.05, 1.05]] == flat
+    assert "Ratios are to a;" in chart.notes[0]
+    assert "yaxis2" not in explore_pairs(runs, []).layout
+
+
+def test_cumulative_energy_lies_above_that_of_each_epoch_in_units_of_its_own():
+    chart = explore_energies(means_of(["a"]), quantity="energy of gpu0")
+    lines = [trace for trace in chart.traces if trace["mode"] == "lines+markers"]
+    assert [[2, 4, 6], [2, 2, 2], [9, 9, 9]] == [trace["y"] for trace in lines]
+    assert "cumulative, kJ" == chart.layout["yaxis"]["title"]["text"]
+    assert "Energy of gpu0. Accuracy is for the cumulative energy." in chart.notes[0]
+    assert "%/Wh" in chart.layout["yaxis3"]["title"]["text"]
+    assert "1.9 to 2.1, n 4" == lines[0]["text"][0]
+    bare = explore_energies(means_of(["a"]).assign(efficiency=np.nan))
+    assert "yaxis3" not in bare.layout
+
+
+def test_validation_is_dashed_and_single_runs_have_no_band():
+    chart = explore_learning(learning_of(["a"]).assign(n=1))
+    assert ["solid", "4px,3px", "solid"] == [trace["line"]["dash"] for trace in chart.traces]
+    assert "Dashed: validation." in chart.notes
+
+
+def test_the_front_is_told_by_marks_and_the_beaten_say_by_whom():
+    names = ["a", "b", "c"]
+    front, *points = explore_pareto(tradeoff_of(names)).traces
+    assert ([2, 2.1], [0.8, 0.81]) == (front["x"], front["y"])
+    assert ["circle", "circle-open", "square-open"] == [point["marker"]["symbol"] for point in points]
+    assert FIRM > 0.6
+    assert "beaten by a" in points[2]["text"][0]
+    assert "60 % of the resamples" in points[1]["text"][0]
+    assert "reversed" == explore_pareto(tradeoff_of(names, better="lower")).layout["yaxis"]["autorange"]
+
+
+def test_a_configuration_that_cannot_be_placed_is_not_drawn():
+    gone = TradeoffPoint("d", Estimate(None, "J"), Estimate(None, ""), False, None, (), "no run has a value")
+    chart = explore_pareto(tradeoff_of(["a", "b"], points=(*tradeoff_of(["a", "b"]).points, gone)))
+    assert ["a", "b"] == [name for name, _ in chart.keys]
+
+
+def test_bands_of_many_configurations_are_left_out_and_that_is_said():
+    names = [f"c{number}" for number in range(BANDED + 1)]
+    for chart in (pairs_of(names), explore_energies(means_of(names)), explore_learning(learning_of(names))):
+        assert not any("fill" in trace for trace in chart.traces)
+        assert TOO_MANY in chart.notes[0]
+
+
+def test_blocks_and_epochs_are_marked_at_whole_numbers_only():
+    assert [1, 1, 2, 5, 10, 100] == [whole_axis("block", last)["dtick"] for last in (1, 12, 13, 60, 61, 1000)]
