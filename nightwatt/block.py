@@ -33,12 +33,14 @@ def command(
     from harness.orphans import adopting
 
     if look:
+        from harness.engines.changes import in_cohort
         from harness.engines.node import answer
         from harness.folder import read_head
 
         if not look.isalnum():
             raise UsageError(f"--look {look!r} is no token", remedy="letters and digits only")
         head = read_head(night)
+        head = in_cohort(head, head.cohorts[-1])
         refuse_unless_cluster(head)
         answer(head, look)
         return int(ExitCode.DONE)

@@ -43,6 +43,7 @@ class Asked:
     report: bool = True
     at_once: bool = False
     """Whatever night.starts_at says."""
+    accept_change: bool = False
 
 
 def placed(protocol: Protocol, engine: Engine | None) -> Protocol:
@@ -109,7 +110,9 @@ def resumed(night: Path, asked: Asked) -> int:
     from harness.folder import read_head
 
     slurm = Slurm()
-    submitted = resume_on_cluster(night, Wishes(asked.dry, at_once=asked.at_once), _say, slurm)
+    submitted = resume_on_cluster(
+        night, Wishes(asked.dry, at_once=asked.at_once, accept_change=asked.accept_change), _say, slurm
+    )
     if not asked.dry:
         note_states(read_head(night), slurm, slurm.configuration())
     return _told(submitted, asked)

@@ -34,13 +34,14 @@ def command(
     from nightwatt.watched import watched
 
     if on_cluster(read_head(night).protocol):
-        if accept_change:
+        if accept_change and dry_run:
             raise UsageError(
-                "--accept-change does not apply to a night on a cluster: its nodes may still execute what was before",
+                "--dry-run leaves a night as it is, and --accept-change does not",
                 where=str(night),
-                remedy="begin a new night, and join the two in one report: nightwatt report ONE OTHER --out FOLDER",
+                remedy="name one of them",
             )
-        return resumed(night, Asked(wait, dry_run, report=report, at_once=at_once))
+        asked = Asked(wait, dry_run, report=report, at_once=at_once, accept_change=accept_change)
+        return resumed(night, asked)
     refuse_cluster_options(wait=wait, dry_run=dry_run)
 
     def execute(watcher: Watcher) -> Ended:

@@ -26,7 +26,7 @@ from harness import run
 from harness.anew import supersede_runs
 from harness.block_claims import CLAIMS, Claim, take
 from harness.engines.arrays import level_of
-from harness.engines.changes import AsItIs
+from harness.engines.changes import AsItIs, in_cohort
 from harness.engines.claims import claimed
 from harness.engines.limits import of_block
 from harness.engines.node import Seen, first_block, node_id, refuse_other_kind, see, task_name
@@ -133,6 +133,7 @@ def execute_block(root: Path, block: int, show: Callable[[Event], None], until: 
     """
     until, begun_s = until or Until(), time.monotonic()
     head = folders.read_head(root)
+    head = in_cohort(head, head.cohorts[-1])
     slurm = refuse_unless_cluster(head)
     blocks = {slot.block for slot in head.plan.slots if slot.block}
     if block not in blocks:
@@ -209,7 +210,7 @@ class _Session:
             return BlockEnded(ExitCode.DONE, f"block {self.block} was settled already", shown=False)
         seen = see(self.head)
         refuse_other_kind(self.head, seen, level_of(self.block, tuple(self.slurm.nodes)))
-        first = first_block(folder.host.parent, self.block)
+        first = first_block(folder.host.parent, self.block, self.head.cohort)
         opened = of_this_block(self.head, self.block, node, first)
         progress = BlockProgress(opened, self.block)
         told = tuple(self._moved(opened, progress))
@@ -226,9 +227,11 @@ class _Session:
     def _moved(self, opened: OpenNight, progress: BlockProgress) -> Iterator[Trouble]:
         """A block that another node had begun is begun anew: within a block everything is alike."""
         if progress.spans_cohorts(self.block):
-            supersede_runs(opened, progress, self.block, "its block was begun on another node")
+            supersede_runs(
+                opened, progress, self.block, "its block was begun on another node, or before an accepted change"
+            )
             yield Trouble(
-                f"block {self.block} was begun on another node: it is begun anew here",
+                f"block {self.block} was begun on another node, or before an accepted change: it is begun anew here",
                 "its earlier runs stay on disk as superseded",
             )
 

@@ -45,7 +45,7 @@ class AsItIs:
 
 
 @dataclass(frozen=True)
-class _Asked:
+class Asked:
     """What the protocol file of a night asks for now."""
 
     protocol: Protocol
@@ -60,14 +60,14 @@ def as_it_is_now(opened: OpenNight, *, accept_change: bool) -> AsItIs:
     Raises RefusedError with every difference where there is none; another NightwattError where a file of the night or
     a sensor is not as it should be.
     """
-    asked = _asked(opened)
+    asked = asked_now(opened)
     found = probe(asked.protocol)
     require(asked.protocol, found)
     host = snapshot(sources=asked.sources, cards=found.cards, conditions=conditions(found))
     told = (*asked.told, *_edited_elsewhere(opened))
     for cohort in reversed(opened.cohorts):
         if not cohort.differences(asked.protocol, host):
-            return AsItIs(_in_cohort(opened, cohort), host, found, told)
+            return AsItIs(in_cohort(opened, cohort), host, found, told)
     last = opened.cohorts[-1]
     changes = last.differences(asked.protocol, host)
     if not accept_change:
@@ -86,7 +86,7 @@ def as_it_is_now(opened: OpenNight, *, accept_change: bool) -> AsItIs:
         "the report says so; runs are compared within their block, and so within their cohort",
     )
     opened = dataclasses.replace(opened, cohorts=(*opened.cohorts, new))
-    return AsItIs(_in_cohort(opened, new), host, found, (*told, accepted))
+    return AsItIs(in_cohort(opened, new), host, found, (*told, accepted))
 
 
 def conditions(found: Probe) -> tuple[Condition, ...]:
@@ -94,13 +94,13 @@ def conditions(found: Probe) -> tuple[Condition, ...]:
     return look(found.facts.get("nvml", {}).get("devices", ()))
 
 
-def _asked(opened: OpenNight) -> _Asked:
+def asked_now(opened: OpenNight) -> Asked:
     """The protocol that the night's own file holds now; a cohort's, where the file is as that cohort had it."""
     file = opened.folder.protocol
     sha256 = digest(file)
     for cohort in reversed(opened.cohorts):
         if cohort.protocol_sha256 == sha256:
-            return _Asked(cohort.protocol, sha256, cohort.sources)
+            return Asked(cohort.protocol, sha256, cohort.sources)
     last = opened.cohorts[-1]
     if opened.rehearsal:
         raise RefusedError(
@@ -112,7 +112,7 @@ def _asked(opened: OpenNight) -> _Asked:
     changes = protocol_differences(last.protocol, protocol)
     if not changes:
         told = Trouble("protocol.toml in this night was edited; it still asks for the same", run="")
-        return _Asked(last.protocol, last.protocol_sha256, last.sources, (told,))
+        return Asked(last.protocol, last.protocol_sha256, last.sources, (told,))
     fixed = _fixed(opened, last.protocol, protocol)
     if fixed:
         raise RefusedError(
@@ -121,7 +121,7 @@ def _asked(opened: OpenNight) -> _Asked:
             remedy=f"put {' and '.join(fixed)} back as it was; another question is another night: `nightwatt run`",
         )
     scripts = script_sources(protocol, opened.plan, opened.protocol_file)
-    return _Asked(protocol, sha256, {slug(item.copied_as): item.path for item in scripts})
+    return Asked(protocol, sha256, {slug(item.copied_as): item.path for item in scripts})
 
 
 def _fixed(opened: OpenNight, before: Protocol, now: Protocol) -> list[str]:
@@ -149,7 +149,8 @@ def _edited_elsewhere(opened: OpenNight) -> tuple[Trouble, ...]:
     )
 
 
-def _in_cohort(opened: OpenNight, cohort: Cohort) -> OpenNight:
+def in_cohort(opened: OpenNight, cohort: Cohort) -> OpenNight:
+    """The night as it is in a cohort: its protocol, host and scripts."""
     return dataclasses.replace(
         opened,
         cohort=cohort.number,

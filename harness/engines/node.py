@@ -89,7 +89,8 @@ def refuse_other_kind(head: OpenNight, seen: Seen, level: str) -> None:
             + "\n".join(f"    {item}" for item in differing),
             where=f"node {seen.host.id}",
             remedy="make the nodes alike, or leave this one out (engine.slurm.constraint, or --exclude in"
-            " engine.slurm.extra); to compare nodes, name them: engine.slurm.nodes; or declare engine.slurm.mixed",
+            " engine.slurm.extra); to compare nodes, name them: engine.slurm.nodes; or declare engine.slurm.mixed;"
+            " where all of them have changed: nightwatt resume NIGHT --accept-change",
         )
 
 
@@ -115,10 +116,10 @@ def answer(head: OpenNight, token: str) -> None:
     write_json(folder / f"{token}.json", body)
 
 
-def first_block(night_node: Path, block: int) -> int:
-    """The first block of the night that this node had; ``block``, where none had been before."""
+def first_block(night_node: Path, block: int, cohort: int = 1) -> int:
+    """The first block of the night that this node had in this cohort; ``block``, where none had been before."""
     night_node.mkdir(parents=True, exist_ok=True)
-    file = night_node / FIRST_BLOCK
+    file = night_node / (FIRST_BLOCK if cohort == 1 else f"{FIRST_BLOCK}-{cohort}")
     try:
         descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
     except FileExistsError:

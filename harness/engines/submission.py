@@ -23,8 +23,10 @@ from shlex import quote
 
 from harness import folder as folders
 from harness.block_claims import CLAIMS, live, take
+from harness.engines.accepting import accept_on_cluster
 from harness.engines.arrays import Array, Batch, arrays, job_names, level_of, script
 from harness.engines.block import refuse_unless_cluster
+from harness.engines.changes import in_cohort
 from harness.engines.limits import limit_min, need
 from harness.engines.local import Order
 from harness.engines.look import look_at_nodes
@@ -83,6 +85,8 @@ class Wishes:
     """How long the nodes may take to answer."""
     at_once: bool = False
     """Whatever night.starts_at says."""
+    accept_change: bool = False
+    """A change of protocol, nodes, software or scripts makes a new cohort."""
 
 
 def begin_on_cluster(order: Order, wishes: Wishes, say: Say, slurm: Slurm | None = None) -> Submitted:
@@ -128,11 +132,16 @@ def resume_on_cluster(root: Path, wishes: Wishes, say: Say, slurm: Slurm | None 
     folders.refuse_unless_night(folder)
     with contextlib.nullcontext() if wishes.dry else submitting(folder):
         opened = folders.read(folder.root)
+        opened = in_cohort(opened, opened.cohorts[-1])
         settings = refuse_unless_cluster(opened)
-        _refuse_edited(opened)
+        if not wishes.accept_change:
+            _refuse_edited(opened)
         cluster = look_at_cluster(settings, slurm or Slurm())
-        progress = progress_of(opened)
-        tracked = tracked_now(opened, progress, cluster)
+        tracked = tracked_now(opened, progress_of(opened), cluster)
+        if wishes.accept_change and tracked.missing:
+            opened = _accepted(opened, tracked, cluster, wishes, say)
+            settings = refuse_unless_cluster(opened)
+            cluster = look_at_cluster(settings, cluster.slurm)
         needed = need(opened.protocol, opened.plan, _run_s(opened))
         minutes = limit_min(settings.time, cluster.partition.limit_s, needed, cluster.partition.name)
         night = (
@@ -279,6 +288,21 @@ def _run_s(opened: OpenNight) -> float:
     return statistics.median(lengths) if lengths else 0.0
 
 
+def _accepted(opened: OpenNight, tracked: Tracked, cluster: Cluster, wishes: Wishes, say: Say) -> OpenNight:
+    """The night in a new cohort, as its nodes are now."""
+
+    def ask_nodes(now: OpenNight) -> Iterator[str]:
+        settings = _settings(now.protocol)
+        there = look_at_cluster(settings, cluster.slurm)
+        _refuse_without_energy(now.protocol, there.configuration)
+        needed = need(now.protocol, now.plan, _run_s(now))
+        minutes = limit_min(settings.time, there.partition.limit_s, needed, there.partition.name)
+        say("the nodes are asked what they are now …")
+        return look_at_nodes(cluster.slurm, _batch(now.folder.root, now.protocol, there, minutes), wishes.patience_s)
+
+    return accept_on_cluster(opened, tracked, ask_nodes, say)
+
+
 def _refuse_without_energy(protocol: Protocol, configuration: Configuration) -> None:
     """Refuse a night that needs Slurm's energy on a cluster that gathers none: no node need be asked."""
     sensors = protocol.sensors
@@ -288,11 +312,12 @@ def _refuse_without_energy(protocol: Protocol, configuration: Configuration) -> 
 
 
 def _refuse_edited(opened: OpenNight) -> None:
-    if digest(opened.folder.protocol) != opened.protocol_sha256:
+    if digest(opened.folder.protocol) != opened.cohorts[-1].protocol_sha256:
         raise NightFolderError(
-            "the protocol in this night was edited; a night on a cluster goes on as it was begun",
+            "the protocol in this night was edited; a night on a cluster goes on as it was left",
             where=str(opened.folder.protocol),
-            remedy="put it back as it was; or begin a new night, and join the two: nightwatt report ONE OTHER --out …",
+            remedy="put it back as it was; or accept the change, the runs from then on are a cohort of their own:"
+            f" nightwatt resume {quote(str(opened.folder.root))} --accept-change",
         )
 
 

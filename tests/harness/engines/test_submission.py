@@ -16,7 +16,7 @@ from harness.engines.submission import Wishes, resume_on_cluster
 from harness.errors import LockHeld, NightFolderError, RefusedError, UsageError
 from harness.host import snapshot
 from harness.plan import make_plan
-from harness.record import RunName, RunRecord, Status, Validity, slug, write_json
+from harness.record import NightFolder, RunName, RunRecord, Status, Validity, read_json, slug, write_json
 from harness.status import Watched
 
 PROTOCOL = """
@@ -196,3 +196,88 @@ def test_waiting_ends_with_what_is_left_when_no_task_is(night, cluster, monkeypa
     assert (4, "stopped: 10 of 12 runs are done, blocks missing: 1") == (found.exit_code, found.reason)
     settle(night, 6)
     assert 0 == waiting.wait_for(night.root, lambda words: None, Slurm(cluster)).exit_code
+
+
+@pytest.fixture
+def nodes(monkeypatch):
+    """What the nodes say of themselves, when they are asked anew; an error is raised instead."""
+    said = {"kind": {"python": "3.11.7"}, "error": None}
+
+    def look(slurm, batch, patience_s):
+        folder = NightFolder(batch.night)
+        body = read_json(folder.host)
+        write_json(folder.host, {**body, "id": "0e"})
+        write_json(folder.cluster / "kinds.json", {"": said["kind"]})
+        yield "1 of 1 nodes have answered"
+        if said["error"]:
+            raise said["error"]
+
+    monkeypatch.setattr(submission, "look_at_nodes", look)
+    return said
+
+
+def contents(folder):
+    return {path.relative_to(folder.root): path.read_bytes() for path in folder.root.rglob("*") if path.is_file()}
+
+
+def edit(folder):
+    folder.protocol.write_text(PROTOCOL.replace('"arm={arm}"]', '"arm={arm}"]\ntimeout_s = 21'))
+
+
+def test_an_accepted_change_is_a_cohort_with_every_difference_and_only_what_is_missing_is_submitted(
+    night, cluster, nodes
+):
+    settle(night, 1, 2)
+    write_json(night.cluster / "kinds.json", {"": {"python": "3.11.6"}})
+    host = night.host.read_bytes()
+    edit(night)
+    submitted, said = resume(night, cluster, accept_change=True)
+    assert (["3-6%2"], 4) == (cluster.arrays, submitted.blocks)
+    (first, second) = folders.read_head(night.root).cohorts
+    assert (2, 21.0, "0e") == (second.number, second.protocol.workload.timeout_s, second.host.id)
+    assert ["protocol workload.timeout_s", "python"] == [item.partition(":")[0] for item in second.changes]
+    assert 3600.0 == first.protocol.workload.timeout_s
+    assert host == night.host.read_bytes()
+    assert "accepted: the runs from now on are cohort 2 of this night:" in said
+    assert [] == resume(night, cluster)[1]  # and without the option the night goes on in it
+
+
+@pytest.mark.parametrize("line", ["4|RUNNING|n1|None", "4|PENDING||Resources", "4|PENDING||JobHeldUser"])
+def test_no_change_is_accepted_while_blocks_are_at_work(night, cluster, nodes, line):
+    edit(night)
+    cluster.queue = f"nightwatt-{night.root.name}@0|7|{line}\n"
+    before = contents(night)
+    with pytest.raises(RefusedError, match="still at work") as refused:
+        resume(night, cluster, accept_change=True)
+    assert "scancel" in refused.value.remedy
+    assert before == {path: body for path, body in contents(night).items() if "claims" not in path.parts}
+
+
+def test_a_change_that_the_nodes_refuse_or_that_is_none_leaves_the_night_as_it_was(night, cluster, nodes):
+    write_json(night.cluster / "kinds.json", {"": nodes["kind"]})
+    before = contents(night)
+
+    def now():
+        return {
+            path: body
+            for path, body in contents(night).items()
+            if "claims" not in path.parts and path.suffix != ".sh"
+        }  # fmt: skip
+
+    assert "nothing is different: the night goes on as it was" in resume(night, cluster, accept_change=True)[1]
+    assert before == now()
+    cluster.queue = ""
+    nodes["kind"], nodes["error"] = {"python": "3.12"}, RefusedError("the nodes are not alike")
+    with pytest.raises(RefusedError, match="not alike"):
+        resume(night, cluster, accept_change=True)
+    assert before == now()
+
+
+def test_now_submits_at_once_what_would_wait_for_the_evening(night, cluster):
+    plan = read_json(night.plan)
+    plan["protocol"]["night"]["starts_at"] = "23:59+00:00"
+    write_json(night.plan, plan)
+    resume(night, cluster)
+    resume(night, cluster, at_once=True)
+    begins = [[word for word in command if word.startswith("--begin=")] for command in cluster.submitted]
+    assert [1, 0] == [len(words) for words in begins]
