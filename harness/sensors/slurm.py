@@ -12,7 +12,7 @@ import os
 import shutil
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -68,10 +68,22 @@ def open_sensor(
         else _plugin(task.job, settings, asking, timeout_s)
     )
     refresh_s = max(interval_s, plugin.refresh_s)
-    poller = Poller(partial(_told, asking, task.step, timeout_s), interval_s, refresh_s, clock=clock)
-    if not known:
-        _refuse_unanswered(poller, plugin, clock)
-    return Energy(task, plugin, poller, refresh_s, site)
+
+    def poller(step: str) -> Poller:
+        return Poller(partial(_told, asking, step, timeout_s), interval_s, refresh_s, clock=clock)
+
+    if known:
+        return Energy(replace(task, steps=(hint["step"],)), plugin, poller(hint["step"]), refresh_s, site)
+    faults: list[SensorMissing] = []
+    for step in task.steps:
+        polling = poller(step)
+        try:
+            _refuse_unanswered(polling, plugin, clock)
+        except SensorMissing as fault:
+            faults.append(fault)
+        else:
+            return Energy(replace(task, steps=(step,)), plugin, polling, refresh_s, site)
+    raise faults[0]
 
 
 @dataclass(frozen=True)
@@ -80,7 +92,8 @@ class Task:
 
     job: str
     """Its number, as Slurm's commands take it."""
-    step: str
+    steps: tuple[str, ...]
+    """Those that it may be, the likeliest first: a batch script's, which spans the task; else that of srun."""
     name: str
     """As Slurm's accounting names it: 4711_3."""
 
@@ -139,8 +152,8 @@ class Energy:
         """The plugin, the task, its first and last count, how it answered; what a next run need not ask again."""
         plugin = self._plugin
         hint = {
-            "job": self._task.job, "plugin": plugin.name, "domain": plugin.domain, "words": plugin.words,
-            "refresh_s": plugin.refresh_s,
+            "job": self._task.job, "step": self._task.steps[0], "plugin": plugin.name,
+            "domain": plugin.domain, "words": plugin.words, "refresh_s": plugin.refresh_s,
         }  # fmt: skip
         return {"plugin": plugin.name, "task": self._task.name, **self._poller.summary(), "hint": hint}
 
@@ -159,7 +172,10 @@ class Energy:
 
 
 def _task(environment: Mapping[str, str]) -> Task:
-    """The task of this process, its step the batch script's own where it is no other; raises SensorMissing."""
+    """The task of this process; raises SensorMissing outside of one.
+
+    SLURM_STEP_ID alone tells nothing: who submits from within a step hands it on to the batch script.
+    """
     job = environment.get("SLURM_JOB_ID", "")
     if not job.isdecimal():
         raise _missing(
@@ -175,7 +191,8 @@ def _task(environment: Mapping[str, str]) -> Task:
     number = environment.get("SLURM_STEP_ID", "")
     own = number.isdecimal() and int(number) < FIRST_SPECIAL_STEP
     array, index = environment.get("SLURM_ARRAY_JOB_ID"), environment.get("SLURM_ARRAY_TASK_ID")
-    return Task(job, f"{job}.{number if own else 'batch'}", f"{array}_{index}" if array and index else job)
+    steps = (f"{job}.batch", *([f"{job}.{number}"] if own else []))
+    return Task(job, steps, f"{array}_{index}" if array and index else job)
 
 
 def _plugin(job: str, settings: Mapping[str, Any], asking: Ask, timeout_s: float) -> Plugin:

@@ -1,7 +1,8 @@
 """Slurm's commands as they were seen to answer (22.05), told what to say by a folder: one file a fact.
 
 ``energy``: what sstat prints for the step, "elapsed" for 1 kJ a second since ``since``; ``delay_s``, ``exit``,
-``stderr``: of sstat. ``config`` and ``job``: of scontrol. ``asked`` counts sstat's questions.
+``stderr``: of sstat; ``step``: the only one that it knows. ``config`` and ``job``: of scontrol. ``asked`` counts
+sstat's questions.
 """
 
 SCRIPT = """#!{python} -S
@@ -20,7 +21,7 @@ sys.stderr.write(fact("stderr"))
 step = next(word for word in sys.argv if word.startswith("--jobs=")).partition("=")[2]
 energy = fact("energy")
 if energy == "elapsed": energy = str(int(1000 * (time.time() - float(fact("since")))))
-if fact("line", "yes") == "yes": print(step + "|" + energy)
+if fact("line", "yes") == "yes" and step.endswith(fact("step", "")): print(step + "|" + energy)
 sys.exit(int(fact("exit", "0")))
 """
 CONFIG = """Configuration data as of 2026-11-21T19:36:15

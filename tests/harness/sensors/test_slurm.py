@@ -151,6 +151,14 @@ def test_a_board_that_moves_late_may_begin_at_nought(cluster, opened):
     assert "node" == opened().channels[0].domain
 
 
+@pytest.mark.parametrize(("its", "step"), [(".batch", "4712.batch"), (".0", "4712.0")])
+def test_the_batch_script_s_step_is_asked_and_that_of_srun_where_there_is_none(cluster, opened, its, step):
+    cluster.says(step=its)
+    sensor = opened(environment={**cluster.environment, "SLURM_STEP_ID": "0"})
+    assert step == sensor.summary()["hint"]["step"]
+    assert 1000 == until(sensor, len)[0].value
+
+
 def test_a_later_run_of_the_same_task_asks_nothing_again_before_it_begins(cluster, opened):
     hint = opened().summary()["hint"]
     asked = cluster.asked
