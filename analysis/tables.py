@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from analysis.labels import visible
+from analysis.longtable import PACKAGE, breakable, fitted_longtable, is_wide
 from analysis.numbers import MISSING, fixed, interval, p_value, significant
 
 if TYPE_CHECKING:
@@ -125,22 +126,31 @@ _FITTING = r"\ifdim\width>\linewidth\linewidth\else\width\fi"
 
 
 def to_latex(table: Table) -> str:
-    """A booktabs table, made as narrow as the page; one of more than 40 rows runs over pages by longtable."""
+    """A booktabs table, made as narrow as the page; one of more than 40 rows runs over pages by longtable.
+
+    A long one that is too wide has cells that run over lines; see ``longtable``.
+    """
     from tabulate import tabulate
 
     long = len(table) > _LONG
-    head = f"% \\usepackage{{booktabs,{'longtable' if long else 'graphicx'}}}\n"
     heads = [visible(column.head) for column in table.columns]
     cells = table.cells() or [[""] * len(heads)]
+    head = f"% \\usepackage{{booktabs,{'longtable' if long else 'graphicx'}}}\n"
     body = tabulate(cells, heads, tablefmt="latex_booktabs", disable_numparse=True, colalign=_sides(table))
     body = _OPTIONAL.sub(r"\g<1>{\g<2>}", body)
-    notes = " ".join(_latex(note) for note in table.all_notes())
+    notes = " ".join(breakable(note, _latex) for note in table.all_notes())
     caption = f"\\caption{{{_latex(table.title)}}}"
+    under = f"\\par{{\\footnotesize\\raggedright {notes}\\par}}\n" if notes else ""
+    if long and is_wide(heads, cells):
+        right = [column.kind != "text" for column in table.columns]
+        fitted = fitted_longtable(heads, cells, right, caption, _latex)
+        needed = f"% \\usepackage{{booktabs,longtable{f',{PACKAGE}' if 'begin{landscape}' in fitted else ''}}}\n"
+        return f"{needed}{fitted}\n{under}"
     if long:
         body = body.replace("{tabular}", "{longtable}").replace("\\toprule", f"{caption} \\\\\n\\toprule", 1)
         body = body.replace("\\midrule", "\\midrule\n\\endhead", 1)
-        return f"{head}{{\\footnotesize\n{_ascii(body)}\n}}\n" + (f"\\par{{\\footnotesize {notes}}}\n" if notes else "")
-    under = f"\\par\\smallskip{{\\footnotesize {notes}}}\n" if notes else ""
+        return f"{head}{{\\footnotesize\n{_ascii(body)}\n}}\n{under}"
+    under = f"\\par\\smallskip{{\\footnotesize\\raggedright {notes}\\par}}\n" if notes else ""
     fitted = f"\\resizebox{{{_FITTING}}}{{!}}{{%\n{_ascii(body)}%\n}}"
     return f"{head}\\begin{{table}}\n\\centering\\small\n{caption}\n{fitted}\n{under}\\end{{table}}\n"
 

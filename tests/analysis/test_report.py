@@ -264,7 +264,7 @@ def test_every_table_of_a_hostile_night_compiles(hostile, tmp_path):
     inputs = "\n".join(f"\\input{{{path}}}\\clearpage" for path in sorted(hostile.folder.glob("tables/*.tex")))
     assert inputs.count("input") > 15
     paper = (
-        "\\documentclass{article}\\usepackage{booktabs,longtable,graphicx}\\begin{document}"
+        "\\documentclass{article}\\usepackage{booktabs,longtable,graphicx,pdflscape}\\begin{document}"
         + inputs
         + "\\end{document}"
     )
@@ -272,6 +272,7 @@ def test_every_table_of_a_hostile_night_compiles(hostile, tmp_path):
     command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "-no-shell-escape", "paper.tex"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, errors="replace", check=False)
     assert 0 == done.returncode, done.stdout[-2000:]
+    assert "Overfull" not in done.stdout
 
 
 @needs_browser

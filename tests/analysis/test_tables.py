@@ -131,7 +131,7 @@ def test_latex_compiles_with_booktabs_short_and_long(tmp_path):
     write(table_of((HOSTILE, "[b] * c")), tmp_path)
     (tmp_path / "long.tex").write_text(to_latex(table_of((HOSTILE, "[b]"), rows=30)), "utf-8")
     (tmp_path / "paper.tex").write_text(
-        "\\documentclass{article}\\usepackage{booktabs,longtable,graphicx}\\begin{document}"
+        "\\documentclass{article}\\usepackage{booktabs,longtable,graphicx,pdflscape}\\begin{document}"
         "\\input{summary.tex}\\input{long.tex}\\end{document}"
     )
     command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "paper.tex"]
@@ -146,6 +146,29 @@ def test_a_wide_table_is_set_within_the_page(tmp_path):
     (tmp_path / "wide.tex").write_text(to_latex(Table("wide", "A wide one", frame, columns)), "utf-8")
     (tmp_path / "paper.tex").write_text(
         "\\documentclass{article}\\usepackage{booktabs,graphicx}\\begin{document}\\input{wide.tex}\\end{document}"
+    )
+    command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "paper.tex"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, errors="replace", check=False)
+    assert 0 == done.returncode, done.stdout[-2000:]
+    assert "Overfull" not in done.stdout
+
+
+@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="pdflatex is not installed")
+@pytest.mark.parametrize(("numbers", "lies"), [(2, False), (14, True)])
+def test_a_long_and_wide_table_is_set_within_the_page(tmp_path, numbers, lies):
+    names = ["model=resnet-50,precision=mixed_float16,augmentation=random-crop-and-flip", "x" * 90, HOSTILE]
+    frame = pd.DataFrame(
+        {"name": names * 20, "run": names * 20, **{f"n{n}": [123456.789] * 60 for n in range(numbers)}}
+    )
+    columns = (Column("configuration", "name"), Column("run", "run"),
+               *(Column(f"head of {n}, kJ", f"n{n}", "number") for n in range(numbers)))  # fmt: skip
+    text = to_latex(Table("long", "A long and wide one", frame, columns, (f"Baseline: {'y' * 120}",)))
+    assert ("begin{landscape}" in text) is lies
+    assert ("pdflscape" in text.splitlines()[0]) is lies
+    (tmp_path / "long.tex").write_text(text)
+    packages = text.splitlines()[0].removeprefix("% ")
+    (tmp_path / "paper.tex").write_text(
+        f"\\documentclass{{article}}{packages}\\begin{{document}}\\input{{long.tex}}\\end{{document}}"
     )
     command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "paper.tex"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, errors="replace", check=False)
