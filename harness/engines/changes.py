@@ -109,6 +109,8 @@ def asked_now(opened: OpenNight) -> Asked:
             remedy="put the old file back, or begin a new rehearsal: it takes seconds",
         )
     protocol = zoned(protocols.read(file, opened.overrides, opened.protocol_file.parent), time.time())
+    if (protocol.engine is None) is not (last.protocol.engine is None):  # --engine, which the file does not know
+        protocol = protocol.model_copy(update={"engine": last.protocol.engine})
     changes = protocol_differences(last.protocol, protocol)
     if not changes:
         told = Trouble("protocol.toml in this night was edited; it still asks for the same", run="")

@@ -175,15 +175,17 @@ def test_slurm_s_own_states_stand_beside_ours_where_the_site_keeps_an_account(ac
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_an_accepted_change_of_the_protocol_is_a_cohort_of_what_was_left(cluster, protocol, tmp_path):
     done = cluster.nightwatt(
         "run", str(protocol), "--engine", "slurm", "--out", str(tmp_path / "out"),
-        "--set", "factors.length=[2.0]", "--set", "engine.slurm.at_most=1",
+        "--set", "factors.length=[2.0]", "--set", "warmup.runs=0",
+        "--set", "engine.slurm.at_most=1",
     )  # fmt: skip
     folder = night_of(done.stdout)
     started = time.monotonic()
     while len(valid_slots(folder)) < 3:
-        assert time.monotonic() - started < 90
+        assert time.monotonic() - started < 200
         time.sleep(0.1)
     folder.protocol.write_text(PROTOCOL.replace("timeout_s = 20", "timeout_s = 30"))
     assert "--accept-change" in cluster.nightwatt("resume", str(folder.root), code=2).stderr
@@ -191,11 +193,11 @@ def test_an_accepted_change_of_the_protocol_is_a_cohort_of_what_was_left(cluster
     assert "still at work" in refused
     cluster.told("scancel", "--user=root")
     while cluster.told("squeue", "-h"):
-        assert time.monotonic() - started < 120
+        assert time.monotonic() - started < 300
         time.sleep(0.1)
     before = dict.fromkeys(valid_slots(folder), 1)
     done = cluster.nightwatt("resume", str(folder.root), "--accept-change", "--wait")
-    assert "protocol workload.timeout_s: 20.0 before, 30.0 now" in done.stderr
+    assert "protocol workload.timeout_s: was 20.0, is now 30.0" in done.stderr
     assert 6 == len(valid_slots(folder))
     records = [read_json(path / "run.json") for path in folder.settled().values()]
     cohorts = {item["slot"]: item["cohort"] for item in records if item["validity"] == "valid"}
