@@ -23,11 +23,12 @@ _QUOTED = 200
 _OUT_OF_MEMORY = re.compile(
     r"(CUDA|HIP|XPU|MPS backend|error:|killed:?) out of memory|out of memory:? killed"
     r"|OutOfMemoryError|CUDA_ERROR_OUT_OF_MEMORY|CU(BLAS|DNN|SOLVER)\w*ALLOC_FAILED"
+    r"|CUDA failure 2:|Failed to allocate memory for requested buffer"
     r"|ResourceExhaustedError|RESOURCE_EXHAUSTED|OOM when allocating"
     r"|^(\w+\.)*_?(Array)?MemoryError\b|can't allocate memory|Cannot allocate memory|std::bad_alloc",
     re.IGNORECASE | re.MULTILINE,
 )
-"""What PyTorch, TensorFlow, JAX, NumPy, Python and C++ say, each in its own way."""
+"""What PyTorch, ONNX Runtime, TensorFlow, JAX, NumPy, Python and C++ say, each in its own way."""
 _HOST_MEMORY = re.compile(
     r"^(\w+\.)*_?(Array)?MemoryError\b|can't allocate memory|Cannot allocate memory|std::bad_alloc", re.MULTILINE
 )

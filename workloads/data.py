@@ -132,10 +132,25 @@ def load_as_asked(options: argparse.Namespace, *, layout: str = "NHWC", dtype: s
     counts = {"train_images": options.train_images, "test_images": options.test_images}
     try:
         if options.dataset == FOLDER:
-            return load_folder(options.data, options.size, **counts)
-        return load(options.dataset, options.data, layout=layout, dtype=dtype, **counts)
+            images = load_folder(options.data, options.size, **counts)
+        else:
+            images = load(options.dataset, options.data, layout=layout, dtype=dtype, **counts)
+        refuse_absent_classes(options.dataset, images)
     except DataError as error:
         leave(str(error), 2)
+    return images
+
+
+def refuse_absent_classes(name: str, images: DataSet) -> None:
+    """Raises DataError where a class has no image: it could not be learnt, or nothing be said of it."""
+    for split, labels in (("train", images.train_labels), ("test", images.test_labels)):
+        absent = sorted(set(range(images.classes)) - set(labels.tolist()))
+        if absent:
+            which = f"class{'es' if len(absent) > 1 else ''} {', '.join(map(str, absent))}"
+            raise DataError(
+                f"none of the {len(labels)} {split} images of {name} is of {which}: take more of them "
+                f"(--{split}-images; 0 takes all)"
+            )
 
 
 def at_least(minimum: int) -> Callable[[str], int]:
@@ -389,7 +404,7 @@ def _checked(path: Path, md5: str, home: str) -> bytes:
         raise DataError(f"{path} cannot be read ({error.strerror}); the data set is to be had at {home}") from error
     found = hashlib.md5(content, usedforsecurity=False).hexdigest()
     if found != md5:
-        raise DataError(f"{path} is damaged or another file: its MD5 is {found}, not {md5}; get it anew from {home}")
+        raise DataError(f"{path} is damaged or another file: get it anew from {home} (its MD5 is {found}, not {md5})")
     return content
 
 

@@ -318,14 +318,17 @@ def augmented(images: Any, rng: np.random.Generator, augment: str) -> Any:
     return images[np.arange(count)[:, None, None], rows, columns]
 
 
-def f1(guesses: Any, truth: Any, classes: int) -> float:
-    """Of class 1 where there are two, else the mean over the classes; 0 for a class that neither has nor is guessed."""
+def f1(guesses: Any, truth: Any, classes: int) -> float | None:
+    """Of class 1 where there are two, else the mean over the classes that are there or guessed; None without any.
+
+    A class that is there and never guessed has 0, as in scikit-learn; one that is neither has no F1 to be averaged.
+    """
     scores = []
     for label in range(classes) if classes > 2 else (1,):
         hits = int(((guesses == label) & (truth == label)).sum())
         told = int((guesses == label).sum()) + int((truth == label).sum())
-        scores.append(2 * hits / told if told else 0.0)
-    return sum(scores) / len(scores)
+        scores += [2 * hits / told] if told else []
+    return sum(scores) / len(scores) if scores else None
 
 
 def flop(model: Any, batch: int) -> int:

@@ -141,7 +141,8 @@ def test_a_cifar10_batch_of_the_wrong_shape_is_refused_by_name(data, batches, kn
 def test_a_damaged_archive_is_told_by_its_checksum(data, tmp_path):
     (tmp_path / data.CIFAR10_ARCHIVE).write_bytes(b"half of it")
 
-    with pytest.raises(data.DataError, match=f"not {data.CIFAR10_ARCHIVE_MD5}; get it anew from {data.CIFAR10_HOME}"):
+    words = f"get it anew from {data.CIFAR10_HOME} .*, not {data.CIFAR10_ARCHIVE_MD5}"
+    with pytest.raises(data.DataError, match=words):
         data.load("cifar10", tmp_path)
 
 
@@ -287,11 +288,31 @@ def options(data):
 
 
 def test_a_script_gets_what_its_options_ask_for(data, options):
-    asked = options("--dataset", "synthetic", "--train-images", "30", "--test-images", "7")
+    asked = options("--dataset", "synthetic", "--train-images", "30", "--test-images", "27")
 
     loaded = data.load_as_asked(asked, layout="NCHW")
 
-    assert ((30, 3, 32, 32), (7,)) == (loaded.train_images.shape, loaded.test_labels.shape)
+    assert ((30, 3, 32, 32), (27,)) == (loaded.train_images.shape, loaded.test_labels.shape)
+
+
+@pytest.mark.parametrize(
+    ("counts", "words"),
+    [
+        (
+            (9, 50),
+            "none of the 9 train images of digits is of class 9: take more of them (--train-images; 0 takes all)",
+        ),
+        ((50, 8), "none of the 8 test images of digits is of classes 8, 9: take more of them (--test-images; "),
+    ],
+)
+def test_a_class_that_never_appears_ends_a_script_with_code_2(data, options, capsys, counts, words):
+    with pytest.raises(SystemExit) as ended:
+        data.load_as_asked(
+            options("--dataset", "digits", "--train-images", str(counts[0]), "--test-images", str(counts[1]))
+        )
+
+    assert 2 == ended.value.code
+    assert words in capsys.readouterr().err
 
 
 def test_a_script_ends_with_code_2_and_the_message_alone(data, options, capsys, monkeypatch):

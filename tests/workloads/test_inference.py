@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from argparse import Namespace
 from array import array
 from math import prod
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -95,3 +97,85 @@ def test_a_loop_ends_by_time_and_does_its_fewest(module):
     assert [0, 1, 2, 3, 0, 1] == ran
     assert 6 == len(latencies)
     assert took_s == pytest.approx(sum(latencies) / 1e9)
+
+
+CUDA = SimpleNamespace(type="cuda", index=0)
+
+
+@pytest.fixture
+def onnx_runtime(module, monkeypatch):
+    """An ONNX Runtime as this machine may have it: ``tell`` names what is not installed and the providers there are."""
+    inference = module("inference")
+
+    def tell(missing=(), providers=("CPUExecutionProvider",), opened=None):
+        there = inference.importlib.util.find_spec
+        monkeypatch.setattr(
+            inference.importlib.util, "find_spec", lambda name: None if name in missing else there(name)
+        )
+        session = SimpleNamespace(get_providers=lambda: [opened or providers[0]])
+        runtime = SimpleNamespace(
+            get_available_providers=lambda: list(providers),
+            SessionOptions=SimpleNamespace,
+            InferenceSession=lambda *arguments, **options: session,
+        )
+        monkeypatch.setattr(inference.importlib, "import_module", lambda name: runtime)
+        monkeypatch.setattr(inference, "export", lambda *arguments: "model.onnx")
+        return inference
+
+    return tell
+
+
+@pytest.mark.parametrize(
+    ("found", "runtime", "device", "words"),
+    [
+        (
+            {"missing": ("onnx", "onnxruntime")},
+            "onnx-float32",
+            "cpu",
+            "onnx and onnxruntime not installed: pip install",
+        ),
+        ({}, "onnx-float32", "cuda", "ONNX Runtime here has no CUDAExecutionProvider (CPUExecutionProvider): pip inst"),
+        ({"providers": ("CUDAExecutionProvider",)}, "onnx-int8", "cuda", "int8 is for the CPU"),
+        (
+            {"providers": ("CUDAExecutionProvider", "CPUExecutionProvider"), "opened": "CPUExecutionProvider"},
+            "onnx-float16",
+            "cuda",
+            "ONNX Runtime fell back from CUDAExecutionProvider to CPUExecutionProvider",
+        ),
+    ],
+)
+def test_a_runtime_or_execution_provider_that_is_not_there_is_refused(
+    onnx_runtime, capsys, tmp_path, found, runtime, device, words
+):
+    inference = onnx_runtime(**found)
+    place = CUDA if device == "cuda" else torch.device("cpu")
+    with pytest.raises(SystemExit) as ended:
+        inference.in_onnx(None, (), Namespace(runtime=runtime, threads=0), place, tmp_path)
+    assert 3 == ended.value.code
+    assert words in capsys.readouterr().err
+
+
+def test_an_export_that_fails_is_refused_with_its_own_words(module, monkeypatch, capsys, tmp_path):
+    inference = module("inference")
+
+    def fails(*arguments, **options):
+        raise RuntimeError("Exporting the operator 'aten::quux' to ONNX opset version 17 is not supported")
+
+    monkeypatch.setattr(inference.torch.onnx, "export", fails)
+    with pytest.raises(SystemExit) as ended:
+        inference.export(torch.nn.Identity(), (torch.zeros(1, 3),), "float32", tmp_path)
+    assert 3 == ended.value.code
+    expected = "the export to ONNX in float32 failed: RuntimeError: Exporting the operator 'aten::quux'"
+    assert capsys.readouterr().err.startswith(expected)
+
+
+@pytest.mark.parametrize("error", [torch.cuda.OutOfMemoryError("CUDA out of memory"), MemoryError()])
+def test_memory_that_runs_out_goes_on_as_itself(module, monkeypatch, tmp_path, error):
+    inference = module("inference")
+
+    def fails(*arguments, **options):
+        raise error
+
+    monkeypatch.setattr(inference.torch.onnx, "export", fails)
+    with pytest.raises(type(error)):
+        inference.export(torch.nn.Identity(), (torch.zeros(1, 3),), "float32", tmp_path)

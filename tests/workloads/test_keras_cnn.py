@@ -12,7 +12,7 @@ for package in ("keras", "tensorflow"):
     if importlib.util.find_spec(package) is None:
         pytest.skip(f"{package} is not installed", allow_module_level=True)
 
-SMALL = ("--dataset", "synthetic", "--train-images", "20", "--test-images", "8", "--batch", "8", "--steps", "2")
+SMALL = ("--dataset", "synthetic", "--train-images", "32", "--test-images", "32", "--batch", "8", "--steps", "2")
 SMALL += ("--epochs", "2", "--device", "cpu")
 TENSORFLOW = {"KERAS_BACKEND": "tensorflow"}
 

@@ -16,7 +16,7 @@ if importlib.util.find_spec("torch") is None:
     pytest.skip("PyTorch is not installed", allow_module_level=True)
 
 PROTOCOLS = Path(__file__).resolve().parents[2] / "protocols"
-SMALL = ("--dataset", "synthetic", "--train-images", "64", "--test-images", "16", "--batch", "16", "--steps", "2")
+SMALL = ("--dataset", "synthetic", "--train-images", "64", "--test-images", "32", "--batch", "16", "--steps", "2")
 SMALL += ("--epochs", "2", "--threads", "1", "--device", "cpu", "--lr", "0.01")
 
 

@@ -22,6 +22,8 @@ from harness.record import Status
         "MemoryError",
         "terminate called after throwing an instance of 'std::bad_alloc'",
         "OSError: [Errno 12] Cannot allocate memory",
+        "Fail: [ONNXRuntimeError] : 1 : FAIL : CUDA failure 2: out of memory ; GPU=0",
+        "[ONNXRuntimeError] : 6 : bfc_arena.cc:376 Failed to allocate memory for requested buffer of size 411041792",
     ],
 )
 def test_out_of_memory_is_said_by_every_framework_in_its_own_words(words):
