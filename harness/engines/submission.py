@@ -138,7 +138,7 @@ def resume_on_cluster(root: Path, wishes: Wishes, say: Say, slurm: Slurm | None 
             _refuse_edited(opened)
         cluster = look_at_cluster(settings, slurm or Slurm())
         tracked = tracked_now(opened, progress_of(opened), cluster)
-        if wishes.accept_change and tracked.missing:
+        if wishes.accept_change and len(tracked.settled) < len(progress_of(opened).blocks):
             opened = _accepted(opened, tracked, cluster, wishes, say)
             settings = refuse_unless_cluster(opened)
             cluster = look_at_cluster(settings, cluster.slurm)

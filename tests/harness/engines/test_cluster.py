@@ -179,12 +179,13 @@ def test_slurm_s_own_states_stand_beside_ours_where_the_site_keeps_an_account(ac
 def test_an_accepted_change_of_the_protocol_is_a_cohort_of_what_was_left(cluster, protocol, tmp_path):
     done = cluster.nightwatt(
         "run", str(protocol), "--engine", "slurm", "--out", str(tmp_path / "out"),
-        "--set", "factors.length=[2.0]", "--set", "warmup.runs=0",
+        "--set", "factors.length=[8.0]", "--set", "warmup.runs=0",
         "--set", "engine.slurm.at_most=1",
+        "--set", 'night.notify=["cat >> told.jsonl; echo --- >> told.jsonl"]',
     )  # fmt: skip
     folder = night_of(done.stdout)
     started = time.monotonic()
-    while len(valid_slots(folder)) < 3:
+    while len(valid_slots(folder)) < 2:
         assert time.monotonic() - started < 200
         time.sleep(0.1)
     folder.protocol.write_text(PROTOCOL.replace("timeout_s = 20", "timeout_s = 30"))
@@ -205,3 +206,6 @@ def test_an_accepted_change_of_the_protocol_is_a_cohort_of_what_was_left(cluster
     assert whole == {slot: number for slot, number in cohorts.items() if number == 1}
     assert {1, 2} == set(cohorts.values())
     assert "cohort" in (folder.report / "index.html").read_text()
+    told = [json.loads(item) for item in (tmp_path / "told.jsonl").read_text().split("---\n") if item.strip()]
+    assert ["start", "trouble", "start", "end"] == [item["event"] for item in told]
+    assert (6, 0) == (told[-1]["valid"], told[-1]["exit_code"])

@@ -242,7 +242,9 @@ def test_an_accepted_change_is_a_cohort_with_every_difference_and_only_what_is_m
     assert [] == resume(night, cluster)[1]  # and without the option the night goes on in it
 
 
-@pytest.mark.parametrize("line", ["4|RUNNING|n1|None", "4|PENDING||Resources", "4|PENDING||JobHeldUser"])
+@pytest.mark.parametrize(
+    "line", ["4|RUNNING|n1|None", "4|PENDING||Resources", "4|PENDING||JobHeldUser", "[1-6]|PENDING||Resources"]
+)
 def test_no_change_is_accepted_while_blocks_are_at_work(night, cluster, nodes, line):
     edit(night)
     cluster.queue = f"nightwatt-{night.root.name}@0|7|{line}\n"
