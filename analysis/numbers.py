@@ -18,6 +18,8 @@ MISSING = "—"
 
 _STEPS = (("M", 1e6), ("k", 1e3), ("", 1.0), ("m", 1e-3))
 _SCALED_UNITS = ("J", "W", "g")
+_SMALLEST_PLAIN = 1e-6
+"""Below it a number is written with an exponent: nobody counts so many zeros."""
 _SMALLEST_P = 1e-99
 _MOST_DECIMALS = 12
 _LARGEST_COUNT = 1e15
@@ -38,7 +40,7 @@ def significant(value: float | None, digits: int = 4) -> str:
         return "∞" if value > 0 else "-∞"
     if value == 0:
         return "0"
-    if not 1e-6 <= abs(value) < 1e9:
+    if not _SMALLEST_PLAIN <= abs(value) < 1e9:
         return f"{value:.{digits - 1}e}"
     return fixed(value, digits - 1 - math.floor(math.log10(abs(float(f"{value:.{digits - 1}e}")))))
 
@@ -70,6 +72,8 @@ def interval(value: float | None, low: float | None, high: float | None, factor:
     if not high > low:
         return f"{significant(value)} [{significant(low)}, {significant(high)}]"
     largest = max(abs(value), abs(low), abs(high))
+    if largest < _SMALLEST_PLAIN:
+        return f"{significant(value, 2)} [{significant(low, 2)}, {significant(high, 2)}]"
     decimals = min(decimals_for((high - low) / 2), _MOST_DIGITS - 1 - math.floor(math.log10(largest)))
     return f"{fixed(value, decimals)} [{fixed(low, decimals)}, {fixed(high, decimals)}]"
 

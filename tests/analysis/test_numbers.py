@@ -77,3 +77,8 @@ def test_an_estimate_that_is_not_there_is_a_dash():
     assert MISSING == estimate(None)
     assert MISSING == estimate(Estimate(None, "J", note="one run"))
     assert "0.360" == percent(0.0036)
+
+
+def test_an_interval_of_next_to_nothing_is_written_with_exponents():
+    assert "-1.0e-12 [-4.1e-12, 2.0e-12]" == interval(-1e-12, -4.1e-12, 2e-12)
+    assert "0.0000010 [-0.0000010, 0.0000030]" == interval(1e-6, -1e-6, 3e-6)
