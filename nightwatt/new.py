@@ -34,6 +34,13 @@ def command(
         if shell:
             raise UsageError("a protocol is no shell script", remedy="leave out --shell")
         files, then = protocol_files(name, folder), f"nightwatt run {name}.toml"
+        if _workload(name, folder) is None:
+            typer.echo(
+                f"there is no {name}.py and no {name}.sh here: the protocol keeps the processor busy with a workload"
+                f" that is shipped, until your own command stands in it (or: nightwatt new workload {name}, and this"
+                " again)",
+                err=True,
+            )
     else:
         files, then = workload_files(name, shell=shell), f"nightwatt new protocol {name}"
     for path in write(files, folder):
@@ -74,9 +81,10 @@ def protocol_files(name: str, folder: Path) -> list[File]:
 
     _check_name(name)
     window, environment = "train", ""
-    if (folder / f"{name}.py").is_file():
+    script = _workload(name, folder)
+    if script == f"{name}.py":
         workload = f'command = ["{{python}}", "{name}.py", "--size", "{{size}}", "--seed", "{{seed}}"]'
-    elif (folder / f"{name}.sh").is_file():
+    elif script is not None:
         workload = f'command = ["sh", "{name}.sh", "{{size}}", "{{seed}}"]'
         environment = '\n[workload.env]\nNIGHTWATT_PYTHON = "{python}" # a shell workload leaves its marks by it\n'
     else:
@@ -90,6 +98,11 @@ def protocol_files(name: str, folder: Path) -> list[File]:
     for token, text in filled.items():
         content = content.replace(token, text)
     return [File(f"{name}.toml", content)]
+
+
+def _workload(name: str, folder: Path) -> str | None:
+    """The script of that name in ``folder``; None where there is none."""
+    return next((file for file in (f"{name}.py", f"{name}.sh") if (folder / file).is_file()), None)
 
 
 def write(files: list[File], folder: Path) -> list[Path]:

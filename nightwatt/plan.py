@@ -119,6 +119,7 @@ def _design(protocol: Protocol, plan: Plan) -> Design:
         cells=sum(count > 1 for count in cells.values()) if analysis.within else 1,
         largest_cell=max(cells.values(), default=None) if analysis.within else None,
         within=" and ".join(analysis.within),
+        correction=analysis.correction,
     )
 
 
@@ -205,11 +206,13 @@ def _when(now_s: float, length_s: float) -> str:
 
 
 def _effects(design: Design) -> Iterator[str]:
+    from analysis.statistics.families import FIRST
+
     effects = _seen_effects(design)
     if not effects:
         return
     pairs = "pairs in blocks, CV within blocks" if design.paired else "independent runs, CV between runs"
-    family = "" if design.comparisons == 1 else f", over {design.comparisons} comparisons (Holm's first step)"
+    family = "" if design.comparisons == 1 else f", over {design.comparisons} comparisons ({FIRST[design.correction]})"
     family += f" in each of {design.cells} cells" if design.cells > 1 else ""
     yield ""
     yield f"Smallest difference found in 9 nights of 10, alpha {design.alpha:g}{family}; {pairs}:"

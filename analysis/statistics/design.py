@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from analysis.findings import Caution
+from analysis.statistics.families import FIRST, Correction
 from analysis.statistics.outliers import largest_z
 from analysis.statistics.power import POWER, equivalence_power, largest_deviation, runs_for_rank_test, smallest_p
 
@@ -47,6 +48,8 @@ class Design:
     """How many configurations the largest of them holds; left out: all."""
     within: str = ""
     """Which factors the configurations of a cell share, for people."""
+    correction: Correction = "holm"
+    """Over the comparisons of a family."""
 
     @property
     def paired(self) -> bool:
@@ -61,7 +64,7 @@ class Design:
 
     @property
     def alpha_each(self) -> float:
-        """What the smallest p of the family must reach (Holm's first step, and Bonferroni's every step)."""
+        """What the smallest p of the family must reach, whichever the correction; Bonferroni has all reach it."""
         return self.alpha / max(self.comparisons, 1)
 
 
@@ -92,7 +95,7 @@ def _reach(design: Design) -> Iterator[Caution]:
         family = (
             f"{design.alpha:g}"
             if design.comparisons == 1
-            else f"{design.alpha:g} over {design.comparisons} comparisons (first step {design.alpha_each:.3g})"
+            else f"{design.alpha:g} over {design.comparisons} comparisons ({FIRST[design.correction]}: {design.alpha_each:.3g})"
         ) + (f" in each of {design.cells} cells" if design.cells > 1 else "")
         enough = runs_for_rank_test(design.alpha_each, paired=design.paired)
         yield Caution(
@@ -140,7 +143,7 @@ def _order(design: Design) -> Iterator[Caution]:
         yield Caution(
             "family-within-cells",
             f"Compared within {design.within}: {design.cells} cells of at most {_comparisons(design.comparisons)}, each"
-            f" corrected by itself (first step {design.alpha_each:.3g}"
+            f" corrected by itself ({FIRST[design.correction]}: {design.alpha_each:.3g}"
             f"{_reachable(design)}). Where there is no difference anywhere, {design.alpha * design.cells:.2g} cells are"
             " to be expected that find one all the same.",
         )

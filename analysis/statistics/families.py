@@ -20,6 +20,13 @@ NAMES = {
 """For a sentence: p values were corrected by …"""
 SHORT = {"holm": "Holm", "bonferroni": "Bonferroni", "fdr": "FDR (Benjamini-Hochberg)"}
 
+FIRST = {
+    "holm": "Holm's first step",
+    "bonferroni": "Bonferroni",
+    "fdr": "the first step of Benjamini and Hochberg",
+}
+"""By what the smallest p of m is held against alpha / m: for a plan, in brackets."""
+
 
 def adjust(tests: Sequence[Test], correction: Correction = "holm") -> list[Test]:
     """The tests of one family with their adjusted p; those without a p count in no family and stay as they are."""

@@ -96,6 +96,15 @@ def test_a_new_protocol_is_valid_and_takes_the_workload_beside_it(here, shell, c
     assert "@" not in (here / "mine.toml").read_text()
 
 
+def test_it_is_said_that_a_protocol_has_no_workload_of_its_name(here, capsys):
+    new.command("protocol", "mine")
+    assert "there is no mine.py and no mine.sh here: the protocol keeps the processor busy" in capsys.readouterr().err
+
+    new.command("workload", "other", shell=True)
+    new.command("protocol", "other")
+    assert "there is no" not in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("what", list(new.WHAT))
 def test_nothing_is_ever_overwritten(here, what):
     for name in ("mine.py", "mine.toml"):

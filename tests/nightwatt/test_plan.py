@@ -111,3 +111,13 @@ def test_a_family_of_all_pairs_is_reckoned_with_although_a_baseline_is_named(pla
     against, pairs = planned(*three), planned(*three, "analysis.family='pairs'")
     assert "over 2 comparisons (Holm's first step)" in against
     assert "over 3 comparisons (Holm's first step)" in pairs
+
+
+@pytest.mark.parametrize(
+    ("correction", "words"),
+    [("bonferroni", "(Bonferroni)"), ("fdr", "(the first step of Benjamini and Hochberg)")],
+)
+def test_the_correction_that_the_protocol_declares_is_named(planned, correction, words):
+    text = planned("factors.width=[1, 2, 3]", f"analysis.correction={correction!r}")
+    assert f"over 3 comparisons {words}" in text
+    assert "Holm" not in text
