@@ -17,8 +17,11 @@ from analysis.findings import Test
 from analysis.load import Night
 from analysis.statistics.effects import point_biserial
 from analysis.statistics.omnibus import kruskal
+from harness.record import number
 
 ALONE = "exploratory"
+OPERATIONS = "flop_per_batch"
+"""What a workload may report: floating-point operations of a forward pass; a property of network and images."""
 
 
 def factor_ranks(night: Night, kept: pd.DataFrame) -> list[Test]:
@@ -44,3 +47,19 @@ def _of(night: Night, kept: pd.DataFrame, factor: str, factors: tuple[str, ...],
         name = f"point-biserial r with {factor} ({there[1]} = 1, {there[0]} = 0)"
         n = (len(values[1]), len(values[0]))
         yield Test(name, found.value, None, n, note=f"{found.note}; {note}", estimate=found)
+        yield from _of_operations(night, kept, (level == there[1], level == there[0]), name, note)
+
+
+def _of_operations(
+    night: Night, kept: pd.DataFrame, sides: tuple[pd.Series, pd.Series], name: str, note: str
+) -> Iterator[Test]:
+    """The same r of the operations of a forward pass, where every one of these runs reports them."""
+    told = [number(night.records[run].metrics.get(OPERATIONS)) for run in kept.get("run", ())]
+    values = pd.Series(told, index=kept.index, dtype=float) if told else pd.Series(dtype=float)
+    if not values.empty and values.notna().all() and values.nunique() > 1:
+        above, below = (values[side].to_numpy() for side in sides)
+        if set(above) == set(below):
+            return  # the factor does not change the network: zero but for rounding
+        found = point_biserial(above, below)
+        shown = f"{found.note}; {note}; not of the response: of {OPERATIONS}"
+        yield Test(f"{OPERATIONS}: {name}", found.value, None, (len(above), len(below)), note=shown, estimate=found)

@@ -1,5 +1,7 @@
 """Each factor by itself: Kruskal-Wallis with eta squared, point-biserial r of two levels; by hand."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -57,3 +59,18 @@ def test_they_stand_among_the_findings_of_a_night(night):
     names = [test.name for test in study(night).omnibus]
     assert "Kruskal-Wallis, by width" in names
     assert "Kruskal-Wallis, by precision" in names
+
+
+def test_operations_that_every_run_reports_have_their_own_point_biserial(night):
+    runs = night.runs[["run", "configuration"]].assign(value=np.arange(len(night.runs), dtype=float))
+    flop = dict(zip(runs.run, np.random.default_rng(1).uniform(1e9, 2e9, len(runs)), strict=True))
+    told = {run: replace(item, metrics={**item.metrics, "flop_per_batch": flop.get(run)}) for run, item in
+            night.records.items()}  # fmt: skip
+    found = {test.name: test for test in factor_ranks(replace(night, records=told), runs)}
+    test = found["flop_per_batch: point-biserial r with precision (mixed_float16 = 1, float32 = 0)"]
+    mixed = runs.configuration.map(lambda name: night.levels[name]["precision"] == "mixed_float16")
+    assert stats.pointbiserialr(mixed, runs.run.map(flop)).statistic == approx(test.statistic)
+    assert "not of the response" in test.note
+    some = {run: item if run != runs.run[0] else night.records[run] for run, item in told.items()}
+    assert not [name for name in (item.name for item in factor_ranks(replace(night, records=some), runs))
+                if name.startswith("flop_per_batch")]  # fmt: skip
