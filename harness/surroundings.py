@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from harness.clocks import largest_step_s, suspended_s
+from harness.foreign import busy, is_load
 from harness.record import Channel, ClockPair, Kind, Level, RunRecord, Verdict
 from harness.verdicts import Rules
 
@@ -22,8 +23,6 @@ CLASS_LIMIT_W: Mapping[str, float] = {
 """What no device of a class draws: well above the largest of today (accelerators 1.4 kW, processors 0.5 kW, an
 eight-GPU server 14 kW), well below what milliwatts or milliseconds taken for units make of any of them."""
 OTHER_LIMIT_W = 20_000.0
-SHORTEST_LOAD_S = 5.0
-"""Over less than this, load that is read once a second tells nothing of others."""
 HARDWARE_BITS = 0x8 | 0x80
 """Clocks event reasons (nvml.h): HW slowdown (heat or supply, by the board itself), power brake."""
 THERMAL_BITS = 0x20 | 0x40
@@ -162,22 +161,15 @@ def _foreign_processes(record: RunRecord, present: Mapping[str, Any], rules: Rul
 
 
 def _foreign_load(record: RunRecord, present: Mapping[str, Any], rules: Rules, cpus: int | None) -> Iterator[Verdict]:
-    """The processors' load over the run less what the workload and the instruments used, as cores."""
-    if cpus is None or record.launched_ns is None or record.exited_ns is None or "user_s" not in record.resources:
+    """The processors' load around the run less what the workload and the instruments used, as cores.
+
+    A rehearsal's runs measure nothing, and are over before anything could be told.
+    """
+    tally = next((present[item.name] for item in record.channels if is_load(item) and item.name in present), None)
+    if tally is None or record.rehearsal:
         return
-    run_s = (record.exited_ns - record.launched_ns) / 1e9
-    if run_s < SHORTEST_LOAD_S:
-        return
-    own_s = record.resources["user_s"] + record.resources.get("system_s", 0.0)
-    costs = [(record.sampler.cpu_s, record.sampler.wall_s)] if record.sampler else []
-    costs += [(cost["cpu_s"], cost["wall_s"]) for item in record.instruments.values() if (cost := item.get("cost"))]
-    own = own_s / run_s + sum(cpu_s / wall_s for cpu_s, wall_s in costs if wall_s)
+    found = busy(record, tally["around_mean"], tally["around_begin_ns"], tally["around_end_ns"], cpus)
     limit = rules.limit("foreign_load")
-    for channel in record.channels:
-        tally = present.get(channel.name)
-        if (channel.domain, channel.quantity) != ("cpu", "load_pct") or tally is None or tally["run_mean"] is None:
-            continue
-        foreign = tally["run_mean"] / 100 * cpus - own
-        if foreign > limit:
-            evidence = f"of {tally['run_mean'] / 100 * cpus:.2f} busy cores, {own:.2f} were the run's own"
-            yield rules.verdict("foreign_load", foreign, limit, evidence)
+    if found is not None and found.foreign_cores > limit:
+        evidence = f"of {found.cores:.2f} busy cores, {found.own_cores:.2f} were the run's own"
+        yield rules.verdict("foreign_load", found.foreign_cores, limit, evidence)

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from harness.foreign import Around
+
 
 @dataclass(frozen=True)
 class Interest:
@@ -44,8 +46,8 @@ class ChannelTally:
     window_last_ns: int = 0
     window_gap_s: float = 0.0
     """Longest time between two stamps that reaches into the window."""
-    run_n: int = 0
-    run_total: float = 0.0
+    around: Around = field(default_factory=Around)
+    """The readings that reach into the workload's life, for channels that tell means."""
     bits: bool = False
     """Whether its values are bit masks."""
     window_bits: dict[int, int] = field(default_factory=dict)
@@ -61,6 +63,7 @@ class ChannelTally:
             t_ns, value = np.append(self.last_ns, t_ns), np.append(self._last_value, value)
         else:
             self.first_ns = int(t_ns[0])
+        self.around.take(t_ns, value, interest.launched_ns, interest.exited_ns)
         step_ns = np.diff(t_ns)
         reaches_in = step_ns[(t_ns[1:] > begin_ns) & (t_ns[:-1] < end_ns)]
         self.longest_gap_s = max(self.longest_gap_s, float(step_ns.max(initial=0)) / 1e9)
@@ -93,9 +96,6 @@ class ChannelTally:
             self.window_maximum = max(self.window_maximum, float(inside.max()))
             if self.bits:
                 self._count_bits(inside)
-        during = value[(t_ns > interest.launched_ns) & (t_ns <= interest.exited_ns)]
-        self.run_n += len(during)
-        self.run_total += float(during.sum())
 
     def _count_bits(self, masks: npt.NDArray[np.float64]) -> None:
         whole = masks[(masks >= 0) & (masks < 2**53)].astype(np.int64)
@@ -125,6 +125,8 @@ class ChannelTally:
             "window_between_s": (self.window_last_ns - self.window_first_ns) / 1e9,
             "window_gap_s": self.window_gap_s,
             "window_bits": {str(bit): count for bit, count in self.window_bits.items()},
-            "run_mean": self.run_total / self.run_n if self.run_n else None,
+            "around_mean": self.around.mean,
+            "around_begin_ns": self.around.begin_ns,
+            "around_end_ns": self.around.end_ns,
             "start": self.start,
         }

@@ -113,7 +113,7 @@ KINDS: Mapping[str, VerdictKind] = {
         Level.WARNING, "share of the window with clocks held down by the board or its supply", 0.01
     ),
     "foreign_load": _measurement(
-        Level.WARNING, "processor load that is not the run's, mean over the run", 0.5, "cores"
+        Level.WARNING, "processor load that is not the run's, mean over the run and the second about it", 0.5, "cores"
     ),
     "stuck_processes": _measurement(Level.WARNING, "processes that not even SIGKILL ended"),
     "cleanup": _measurement(Level.WARNING, "the cleanup hook failed"),
@@ -144,6 +144,9 @@ KINDS: Mapping[str, VerdictKind] = {
     "exploding_loss": _outcome(Level.WARNING, "a loss ends at so many times its first value", 10),
     "chance_level": _outcome(Level.WARNING, "an accuracy below so many times that of guessing", 1.25),
     "constant_accuracy": _outcome(Level.WARNING, "an accuracy that is the same in all epochs, from so many on", 3),
+    "late_decline": _outcome(
+        Level.WARNING, "share of the best epoch's accuracy that was lost by the last one, of three or more", 0.1
+    ),
     "metric_missing": _outcome(Level.WARNING, "a result that the analysis names was not reported"),
     "leftover_processes": _outcome(Level.INFORMATION, "the workload left processes behind, which were ended"),
     "power_cap": _outcome(Level.INFORMATION, "share of the window with clocks held down by the power limit", 0.01),

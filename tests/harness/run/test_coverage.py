@@ -44,7 +44,9 @@ GOOD = {
     "window_last": 1.0,
     "window_between_s": 60.0,
     "window_mean": 100.0,
-    "run_mean": None,
+    "around_mean": None,
+    "around_begin_ns": 0,
+    "around_end_ns": 0,
 }
 
 

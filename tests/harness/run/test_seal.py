@@ -97,11 +97,15 @@ def test_gaps_and_means_are_told_over_the_window(sealed):
     )
 
 
-def test_the_mean_over_the_run_is_that_between_launch_and_exit(sealed):
-    text = "".join(f"{t},cpu.load_pct,{10.0 * t}\n" for t in range(10))
+def test_the_mean_around_the_run_is_that_of_the_readings_that_reach_into_it(sealed):
+    """Each tells of the time since the one before, so that the one behind the exit belongs to the run as well."""
+    stamps = [0, 1, 2, 4, 5, 7, 9]
+    text = "".join(f"{t},cpu.load_pct,{10.0 * t}\n" for t in stamps)
     tally = sealed(text, launched_ns=3, exited_ns=6)[0]["channels"]["cpu.load_pct"]
-    assert 50.0 == tally["run_mean"]
-    assert sealed(text, launched_ns=20)[0]["channels"]["cpu.load_pct"]["run_mean"] is None
+    assert (pytest.approx((2 * 40 + 1 * 50 + 2 * 70) / 5), 2, 7) == tuple(
+        tally[f"around_{name}"] for name in ("mean", "begin_ns", "end_ns")
+    )
+    assert sealed(text, launched_ns=20)[0]["channels"]["cpu.load_pct"]["around_mean"] is None
 
 
 def test_of_bit_masks_each_bit_is_counted_in_the_window(sealed):

@@ -47,7 +47,9 @@ GOOD = {
     "window_last": 0.0,
     "window_between_s": 60.0,
     "window_bits": {},
-    "run_mean": None,
+    "around_mean": None,
+    "around_begin_ns": 10 * S,
+    "around_end_ns": 90 * S,
 }
 
 
@@ -219,20 +221,46 @@ OWN = {"user_s": 70.0, "system_s": 10.0, "max_rss_B": 1.0}
 
 @pytest.mark.parametrize(("load_pct", "verdicts"), [(37.0, {}), (50.0, {"foreign_load": ("warning", 1.0)})])
 def test_processor_load_that_is_not_the_run_s_is_told(load_pct, verdicts):
-    assert verdicts == found([LOAD], [{**GOOD, "run_mean": load_pct}], replace(RECORD, resources=OWN))
+    assert verdicts == found([LOAD], [{**GOOD, "around_mean": load_pct}], replace(RECORD, resources=OWN))
 
 
 def test_the_instruments_own_load_is_the_run_s():
     cost = SamplerCost(40.0, 80.0, 1, 0, 0.1, 1)
     other = {"codecarbon": {"cost": {"cpu_s": 20.0, "wall_s": 80.0}}}
     loaded = replace(RECORD, resources=OWN, sampler=cost, instruments=other)
-    assert {} == found([LOAD], [{**GOOD, "run_mean": 50.0}], loaded)
+    assert {} == found([LOAD], [{**GOOD, "around_mean": 50.0}], loaded)
 
 
-@pytest.mark.parametrize("changes", [{"resources": {}}, {"exited_ns": 14 * S}, {"launched_ns": None}])
+@pytest.mark.parametrize("changes", [{"resources": {}}, {"launched_ns": None}, {"rehearsal": True}])
 def test_where_the_run_s_own_load_is_not_known_nothing_is_said(changes):
     record = replace(RECORD, **{"resources": OWN, **changes})
-    assert {} == found([LOAD], [{**GOOD, "run_mean": 90.0}], record)
+    assert {} == found([LOAD], [{**GOOD, "around_mean": 90.0}], record)
+
+
+SHORT = replace(RECORD, launched_ns=10 * S, exited_ns=12 * S, resources={"user_s": 1.5, "system_s": 0.5})
+"""A run of 2 s on one core."""
+
+
+def short(load_pct, begin_s=9.5, end_s=12.5, record=SHORT):
+    tally = {**GOOD, "around_mean": load_pct, "around_begin_ns": round(begin_s * S), "around_end_ns": round(end_s * S)}
+    return found([LOAD], [tally], record, cpus=2)
+
+
+def test_the_load_of_others_is_told_of_a_run_of_two_seconds_too():
+    assert {} == short(100 * (2 / 3) / 2)  # its own two seconds of work in the three that were read
+    assert {"foreign_load": ("warning", pytest.approx(4 / 3))} == short(100.0)
+    brief = replace(SHORT, exited_ns=SHORT.launched_ns + S // 5, resources={"user_s": 0.2, "system_s": 0.0})
+    assert {"foreign_load": ("warning", pytest.approx(1.8))} == short(100.0, 10.0, 11.0, brief)
+
+
+def test_a_short_run_that_does_not_lie_inside_the_readings_tells_nothing_of_others():
+    assert {} == short(100.0, begin_s=10.1) == short(100.0, end_s=11.9)
+
+
+def test_the_preparation_s_own_load_is_not_taken_for_that_of_others():
+    prepared = replace(SHORT, stages=(Phase("prepare", 5 * S, round(9.9 * S)),))
+    assert {} == short(100.0, record=prepared)
+    assert "foreign_load" in short(100.0, record=replace(SHORT, stages=(Phase("prepare", 5 * S, 9 * S),)))
 
 
 def test_a_protocol_moves_these_too():
