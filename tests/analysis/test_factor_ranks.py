@@ -9,6 +9,7 @@ from scipy import stats
 
 from analysis.factor_ranks import factor_ranks
 from analysis.load import load
+from analysis.statistics.effects import point_biserial
 from analysis.study import study
 
 approx = pytest.approx
@@ -74,3 +75,8 @@ def test_operations_that_every_run_reports_have_their_own_point_biserial(night):
     some = {run: item if run != runs.run[0] else night.records[run] for run, item in told.items()}
     assert not [name for name in (item.name for item in factor_ranks(replace(night, records=some), runs))
                 if name.startswith("flop_per_batch")]  # fmt: skip
+
+
+def test_the_point_biserial_of_flop_is_the_one_that_study_3_published():
+    cifar10, mnist = [21.3, 26.7, 6.68], [46.3, 58.6, 16.3]  # GFLOP of VGG16, VGG19, ResNet50
+    assert approx(-0.6233, abs=5e-4) == point_biserial(np.array(cifar10), np.array(mnist)).value
