@@ -22,6 +22,7 @@ FEWEST_CORRELATED = 3
 """Two points always lie on a line, and of their scatter next to nothing is known: no interval, no limits."""
 NOT_BOUNDED = "the mean of the other is not told apart from zero, so that the ratio has no bounded interval"
 
+PERFECT = "at 1 or -1 Fisher's interval has no width, and none is given"
 
 _ROUNDING = 1e-6
 """Differences that differ by less than this part of themselves do not differ: they are small against what they are
@@ -139,7 +140,7 @@ def _why_not(left: Values, right: Values, sizes: tuple[float, float], n: int) ->
 def _correlation(r: float, inflation: float, n: int, level: float) -> Estimate:
     """R with its interval by Fisher's transform; none at +-1, and none for three values."""
     if n <= FEWEST_CORRELATED or abs(r) >= 1 - 1e-12:
-        return Estimate(r, "", n=n, note=TOO_FEW if n <= FEWEST_CORRELATED else "")
+        return Estimate(r, "", n=n, note=TOO_FEW if n <= FEWEST_CORRELATED else PERFECT)
     half = float(stats.norm.ppf((1 + level) / 2)) * math.sqrt(inflation / (n - 3))
     low, high = math.tanh(math.atanh(r) - half), math.tanh(math.atanh(r) + half)
     return Estimate(r, "", low, high, level, n)

@@ -19,7 +19,16 @@ from scipy import stats
 
 from analysis.estimates import Estimate, Test
 from analysis.grid_findings import FactorEffect
-from analysis.statistics.scatter import NO_SCATTER, TOO_FEW, Values, has_scatter, largest, values
+from analysis.statistics.scatter import (
+    NO_SCATTER,
+    NO_SCATTER_IN_PART,
+    TOO_FEW,
+    Values,
+    has_error,
+    has_scatter,
+    largest,
+    values,
+)
 from analysis.statistics.terms import dummies, effects, wald
 
 Matrix = NDArray[np.float64]
@@ -153,6 +162,8 @@ class CellMeans:
     alone: frozenset[Hashable] = frozenset()
     """Cells of one run: their scatter is not known."""
     note: str = ""
+    size: float = 1.0
+    """The largest magnitude among the logs, whose rounding is no scatter."""
 
     def contrast(self, weights: Mapping[Any, float], level: float) -> Test:
         """The t of a weighted sum of cell means with weights that add up to 0; the estimate is exp of it, a ratio."""
@@ -165,7 +176,8 @@ class CellMeans:
         centre = float(weight @ self.means)
         error = math.sqrt(max(0.0, float(weight @ self.covariance @ weight)))
         single = any(weights[cell] for cell in self.alone & set(weights))
-        note = self.note or (ONE_RUN if single else "" if error > 0 else NO_SCATTER)
+        apart = has_error(error**2, self.size)
+        note = self.note or (ONE_RUN if single else "" if apart else NO_SCATTER_IN_PART)
         value = math.exp(centre)
         if note:
             estimate = Estimate(value, "×", n=self.runs, note=note)
@@ -219,4 +231,4 @@ def cell_means(
     weight = np.where(hat > _LEVERAGE, 0.0, left / np.where(hat > _LEVERAGE, 1.0, 1 - hat))
     covariance = inverse @ (design.T * weight**2) @ design @ inverse
     alone = frozenset(cell for cell, count in Counter(cells).items() if count == 1)
-    return CellMeans(name, names, means, covariance, told, df, data.size, alone, note)
+    return CellMeans(name, names, means, covariance, told, df, data.size, alone, note, largest(data, np.ones(1)))

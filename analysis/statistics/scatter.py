@@ -9,6 +9,9 @@ Values = NDArray[np.float64]
 
 TOO_FEW = "too few runs"
 NO_SCATTER = "no scatter: the values are equal, so that no test can weigh them"
+NO_SCATTER_IN_PART = (
+    "no scatter in a part of it: the runs whose levels it tells apart are equal, and no error weighs them"
+)
 NOT_POSITIVE = "logarithms need positive values"
 
 _RELATIVE = 1e-12
@@ -37,6 +40,11 @@ def has_scatter(data: Values, size: float | None = None) -> bool:
         return False
     size = float(np.max(np.abs(data))) if size is None else size
     return float(np.ptp(data)) > _RELATIVE * max(size, np.finfo(float).tiny)
+
+
+def has_error(variance: float, size: float) -> bool:
+    """Whether a ``variance`` is more than the rounding of values of this ``size``; else p is next to 0."""
+    return variance > (_RELATIVE * max(size, np.finfo(float).tiny)) ** 2
 
 
 def largest(*data: Values) -> float:

@@ -9,7 +9,16 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from analysis.findings import Estimate, Test
-from analysis.statistics.scatter import NO_SCATTER, TOO_FEW, Values, has_scatter, largest, values
+from analysis.statistics.scatter import (
+    NO_SCATTER,
+    NO_SCATTER_IN_PART,
+    TOO_FEW,
+    Values,
+    has_error,
+    has_scatter,
+    largest,
+    values,
+)
 
 _LEVERAGE = 1 - 1e-9
 
@@ -87,6 +96,11 @@ def wald(
         return Test(name, None, None, n, note=NO_SCATTER)
     restriction = np.eye(design.shape[1])[: tested.shape[1]]
     robust = plain.get_robustcov_results("HC3", use_t=True)
+    covariance = np.asarray(robust.cov_params())[: tested.shape[1], : tested.shape[1]]
+    # HC3 has each level's own scatter: of two levels without any, the F would be their difference over rounding.
+    apart = has_error(float(np.linalg.eigvalsh(covariance)[0]), largest(data, np.ones(1)))
+    if not apart or np.linalg.matrix_rank(covariance) < tested.shape[1]:
+        return Test(name, None, None, n, note=NO_SCATTER_IN_PART)
     result = robust.f_test(restriction)
     estimate = None
     if slope is not None and tested.shape[1] == 1:

@@ -14,6 +14,7 @@ from analysis.statistics import unpaired
 from analysis.statistics.describe import describe, mean
 from analysis.statistics.effects import cliffs_delta, cohens_d, hedges_g
 from analysis.statistics.equivalence import paired_equivalence, unpaired_equivalence
+from analysis.statistics.factorial import cell_means
 from analysis.statistics.families import adjust
 from analysis.statistics.normality import shapiro
 from analysis.statistics.omnibus import friedman, kruskal, levene, ols_configurations, ols_factors
@@ -141,3 +142,15 @@ def test_describing_nothing_gives_nothing():
 def test_a_family_of_untold_tests_stays_as_it_is():
     tests = [Tested("t", None, None, (1,), note="too few runs")]
     assert tests == adjust(tests)
+
+
+def test_levels_whose_runs_are_equal_are_not_told_apart_by_rounding():
+    data = [1.3] * 5 + [2.6] * 5 + [3.9, 5.0, 2.8, 3.95, 4.85]
+    groups = ["a"] * 5 + ["b"] * 5 + ["c"] * 5
+    whole = ols_configurations(data, groups)
+    pair = cell_means(data, groups).contrast({"a": 1.0, "b": -1.0}, 0.95)
+    scattered = cell_means(data, groups).contrast({"a": 1.0, "c": -1.0}, 0.95)
+    assert (None, None) == (whole.p, pair.p)
+    assert "no scatter in a part" in whole.note
+    assert "no scatter in a part" in pair.note
+    assert 1e-6 < scattered.p < 0.05
