@@ -82,6 +82,49 @@ def test_an_accuracy_that_never_moves_is_told(series, names):
 
 
 @pytest.mark.parametrize(
+    ("series", "names"),
+    [
+        ([0.5, 0.8, 0.47], {"late_decline"}),
+        ([50.0, 80.0, 47.0], {"late_decline"}),  # per cent
+        ([0.5, 0.8, 0.73], set()),
+        ([0.5, 0.4], set()),  # of two epochs the second may be the worse by chance
+        ([0.12, 0.11, 0.1], set()),  # guessing throughout: nothing was lost
+        ([0.0, 0.0, 0.0], set()),
+        ([0.8, float("nan"), 0.79, 0.4], {"late_decline"}),
+    ],
+)
+def test_an_accuracy_that_ends_far_below_its_own_best_is_told(series, names):
+    record = replace(RECORD, metrics={"classes": 10}, phases=epochs(val_accuracy=series))
+    assert names == set(found(record)) - {"constant_accuracy", "not_finite"}
+
+
+def test_a_late_decline_is_an_outcome_and_says_where_the_best_was():
+    verdict = found(replace(RECORD, phases=epochs(val_accuracy=[0.5, 0.8, 0.47])))["late_decline"]
+    assert (Cause.OUTCOME, Level.WARNING, 0.1) == (verdict.cause, verdict.level, verdict.limit)
+    assert 1 - 0.47 / 0.8 == pytest.approx(verdict.figure)
+    assert "val_accuracy: 0.8 at best (epoch 1), 0.47 at the end" == verdict.evidence
+    assert Validity.VALID is validity_of(Status.COMPLETED, [verdict], discarded=False)
+
+
+def test_a_decline_is_looked_for_in_the_validation_where_there_is_one():
+    falling, level = [0.9, 0.9, 0.5], [0.7, 0.7, 0.71]
+    assert {} == found(replace(RECORD, phases=epochs(accuracy=falling, val_accuracy=level)))
+    assert {"late_decline"} == set(found(replace(RECORD, phases=epochs(accuracy=falling))))
+    assert {"late_decline"} == set(found(replace(RECORD, phases=epochs(val_f1=falling)), accuracy="f1"))
+    assert {} == found(replace(RECORD, phases=epochs(val_f1=falling)))
+
+
+def test_a_last_evaluation_is_no_epoch():
+    last = Phase("evaluate", 90 * S, 91 * S, {"accuracy": 0.5})
+    assert {} == found(replace(RECORD, phases=(*epochs(accuracy=[0.8, 0.9, 0.95]), last)))
+
+
+def test_how_much_may_be_lost_by_the_end_a_protocol_says():
+    record = replace(RECORD, phases=epochs(val_accuracy=[0.5, 0.8, 0.47]))
+    assert {} == found(record, rules=Rules({"late_decline": VerdictRule(limit=0.5)}))
+
+
+@pytest.mark.parametrize(
     ("marks", "words"),
     [
         (Marks(), "not among the marked phases (none)"),
