@@ -7,6 +7,7 @@
     found.agreements    counter against trace, and sources of one domain, in each stage
     found.lags          how late each wall meter was found to be; taken out of all of the above
     found.cost          what the sampler itself used
+    found.bystanders    what others did in each stage; where that was much, no window is proposed
 
 The shortest window is that in which the bound from edges alone (power times update period, ``harness.joules``) falls to
 PRECISION of the energy: with the bound u in a stretch of T seconds it is T x (u / energy) / PRECISION, since the edges
@@ -22,12 +23,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from analysis.bystanders import Bystanders, bystanders
 from analysis.energy import Meter, read_meters
 from analysis.load import Night
 from analysis.meters import METER, Alignment
 from harness import joules
 from harness.record import Phase, RunRecord, SamplerCost
 
+LOADS_CARDS = "gpu"
+"""The stage that keeps the cards busy itself."""
 PRECISION = 0.01
 """Of a single run's energy: what the shortest window is proposed for."""
 SETTLING_S = 1.0
@@ -93,13 +97,29 @@ class Tried:
     """Of the sampler in the last stage that went well."""
     failed: Mapping[str, str]
     lags: tuple[TrialLag, ...] = ()
+    bystanders: tuple[Bystanders, ...] = ()
 
     @property
     def shortest_s(self) -> float:
-        """The shortest window worth measuring: under load, by the worst of the measured sources; NaN for none."""
+        """The shortest window worth measuring: under load, by the worst of the measured sources; NaN for none.
+
+        None either where a stage was disturbed: its power, and so the window, were partly those of others.
+        """
+        if self.disturbed:
+            return math.nan
         loaded = [item for item in self.trials if item.stage != "none"] or list(self.trials)
         told = [item.shortest_s for item in loaded if item.quality == "measured" and not math.isnan(item.shortest_s)]
         return max(told, default=math.nan)
+
+    @property
+    def measures(self) -> bool:
+        """Whether anything here measures energy."""
+        return any(item.quality == "measured" and not math.isnan(item.shortest_s) for item in self.trials)
+
+    @property
+    def disturbed(self) -> tuple[str, ...]:
+        """The stages that others had a part in."""
+        return tuple(item.stage for item in self.bystanders if item.disturbed)
 
 
 def try_out(night: Night, phases: Mapping[str, str]) -> Tried:
@@ -108,18 +128,23 @@ def try_out(night: Night, phases: Mapping[str, str]) -> Tried:
     agreements: list[TrialAgreement] = []
     failed: dict[str, str] = {}
     cost: SamplerCost | None = None
+    others: list[Bystanders] = []
     for run, record in night.records.items():
         stage = str(next(iter(record.levels.values())))
         phase = next((item for item in record.phases if item.name == phases[stage]), None)
         if phase is None:
             failed[stage] = record.reason or "it left no marks"
             continue
-        meters = read_meters(night.meters.aligned(run, night.samples(run)))
+        samples = night.samples(run)
+        others.append(
+            bystanders(stage, record, samples, night.host.get("threads") or None, loads_cards=stage == LOADS_CARDS)
+        )
+        meters = read_meters(night.meters.aligned(run, samples))
         found = [_trial(stage, meter, record, phase) for meter in meters]
         trials += found
         agreements += _agreements(found)
         cost = record.sampler or cost
-    return Tried(tuple(trials), tuple(agreements), cost, failed, _lags(night))
+    return Tried(tuple(trials), tuple(agreements), cost, failed, _lags(night), tuple(others))
 
 
 def _lags(night: Night) -> tuple[TrialLag, ...]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from harness.protocol_model import Analysis, Design, Night, Protocol, Workload
+from harness.protocol_model import Analysis, Design, Machine, Night, Protocol, Workload
 
 STARTUP_S = 180.0
 """How long a load may take before it begins; some frameworks need a minute to be imported."""
@@ -19,7 +19,11 @@ PHASES = {IDLE: "idle", CPU: "burn", GPU: "burn"}
 
 
 def trial(protocol: Protocol, seconds: float, stages: Sequence[str]) -> Protocol:
-    """The ``stages`` in their order, ``seconds`` each, with the sensors and instruments of ``protocol``."""
+    """The ``stages`` in their order, ``seconds`` each, with the sensors and instruments of ``protocol``.
+
+    The machine's own load is read whether that names it or not: a trial says what others did meanwhile.
+    """
+    machine = protocol.sensors.machine or Machine()
     return Protocol(
         title="what the instruments are worth here",
         workload=Workload(
@@ -28,7 +32,7 @@ def trial(protocol: Protocol, seconds: float, stages: Sequence[str]) -> Protocol
         ),
         factors={"device": tuple(stages)},
         design=Design(blocks=1, order="listed"),
-        sensors=protocol.sensors,
+        sensors=protocol.sensors.model_copy(update={"machine": machine}),
         instruments=protocol.instruments,
         night=Night(attempts=1, stop_after_failures=len(stages)),
         analysis=Analysis(metric="duration"),

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 if TYPE_CHECKING:
+    from analysis.bystanders import Bystanders
     from analysis.trial import Trial, Tried
     from harness.events import Event
     from harness.probe import Probe
@@ -40,8 +41,6 @@ def measured(asked: Protocol, found: Probe, seconds: float) -> Tried:
 
 def lines(tried: Tried, width: int) -> Iterator[str]:
     """What was found out, for a person."""
-    from analysis.trial import PRECISION
-
     for stage, why in tried.failed.items():
         yield from _wrapped(f"{WORDS[stage]}: not measured, {why}", width)
     for told in dict.fromkeys((item.domain, item.origin, item.quality) for item in tried.trials):
@@ -54,6 +53,9 @@ def lines(tried: Tried, width: int) -> Iterator[str]:
                 f"  {WORDS[item.stage]:<11} {_figure(item.power_W, 'W'):>8}, noise {_noise(item)},"
                 f" edges {_percent(item.uncertainty)}, 1 % from {_time(item.shortest_s)} on"
             )
+    yield ""
+    for others in tried.bystanders:
+        yield from _others(others, width)
     yield ""
     for item in tried.trials:
         if not math.isnan(item.counter_ratio):
@@ -75,9 +77,41 @@ def lines(tried: Tried, width: int) -> Iterator[str]:
             f"longest gap between two acts {_time(cost.longest_gap_s)}.",
             width,
         )
-    if math.isnan(tried.shortest_s):
-        yield from _wrapped("No window can be proposed: nothing here measures energy.", width)
+    yield from _window(tried, width)
+
+
+def _others(found: Bystanders, width: int) -> Iterator[str]:
+    """What others did in one stage, also where that was nothing."""
+    if math.isnan(found.foreign_cores):
+        told = ["what others did with the processors is not known"]
     else:
+        # the kernel's two accounts differ by some ticks, so that nothing may come out a little below it
+        told = [f"others used {max(found.foreign_cores, 0.0):.2f} cores (busy in all: {found.busy_cores:.2f})"]
+    for domain, number in found.foreign_processes.items():
+        told.append(f"{number:.0f} foreign processes on {domain}")
+    for domain, percent in found.idle_utilisation_pct.items():
+        told.append(f"{domain} {percent:.0f} % busy without us")
+    yield from _wrapped(f"{WORDS[found.stage]}: {', '.join(told)}", width)
+    for text in found.disturbed:
+        yield from textwrap.wrap(f"  DISTURBED: {text}", width, subsequent_indent="    ", break_on_hyphens=False)
+    for text in found.remarks:
+        yield from textwrap.wrap(f"  {text}", width, subsequent_indent="    ", break_on_hyphens=False)
+
+
+def _window(tried: Tried, width: int) -> Iterator[str]:
+    """The shortest window worth measuring, or why none is proposed."""
+    from analysis.trial import PRECISION
+
+    if tried.disturbed:
+        stages = " and ".join(WORDS[stage] for stage in tried.disturbed)
+        yield from _wrapped(
+            f"DISTURBED ({stages}): power, noise and windows above are not this machine's alone, and no shortest window"
+            " is proposed. Measure again when what disturbed it has gone.",
+            width,
+        )
+    if not tried.measures:
+        yield from _wrapped("No window can be proposed: nothing here measures energy.", width)
+    elif not tried.disturbed:
         yield from _wrapped(
             f"The shortest window worth measuring here is {_time(tried.shortest_s)}: from there on the edges leave at"
             f" most {100 * PRECISION:g} % of a single run's energy uncertain, by the slowest of the measured sources"
@@ -90,7 +124,7 @@ def as_json(tried: Tried) -> dict[str, Any]:
     """The same for a program."""
     from dataclasses import asdict
 
-    return {**asdict(tried), "failed": dict(tried.failed), "shortest_s": tried.shortest_s}
+    return {**asdict(tried), "failed": dict(tried.failed), "shortest_s": tried.shortest_s, "disturbed": tried.disturbed}
 
 
 def _present(asked: Protocol, found: Probe) -> Protocol:

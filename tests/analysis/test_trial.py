@@ -1,6 +1,7 @@
 """A trial of known truth: power, noise, refresh, agreement, and the window that the edges ask for."""
 
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -8,7 +9,7 @@ from analysis.load import load
 from analysis.trial import PRECISION, try_out
 
 PHASES = {"none": "train", "cpu": "train"}
-STAGES = {"configurations": {"none": 0.5, "cpu": 2.0}, "blocks": 1, "noise": 0.0, "train_s": 8.0}
+STAGES = {"configurations": {"none": 0.5, "cpu": 2.0}, "blocks": 1, "noise": 0.0, "train_s": 8.0, "context": False}
 LEVELS = {"none": {"device": "none"}, "cpu": {"device": "cpu"}}
 
 
@@ -54,6 +55,17 @@ def test_a_stage_that_left_no_marks_is_named_with_its_reason(tried):
     found = tried(phases={"none": "train", "cpu": "burn"})
     assert {"cpu": "it left no marks"} == found.failed
     assert ["none"] == [item.stage for item in found.trials]
+
+
+def test_no_window_is_proposed_where_others_had_a_part_in_a_stage(tried):
+    alone = tried()
+    assert () == alone.disturbed
+    assert alone.measures
+    first, *others = alone.bystanders
+    shared = replace(alone, bystanders=(replace(first, disturbed=("foreign_load: so it was",)), *others))
+    assert (first.stage,) == shared.disturbed
+    assert math.isnan(shared.shortest_s)
+    assert shared.measures
 
 
 def _slow(quality, scale=1.0):

@@ -3,9 +3,12 @@
 import json
 import math
 import re
+from dataclasses import replace
 
 import pytest
 
+from analysis.bystanders import Bystanders
+from analysis.trial import Trial, Tried
 from harness.conditions import Condition, Worth
 from harness.errors import ExitCode
 from harness.host import Gpu
@@ -240,6 +243,9 @@ def test_measure_really_idles_and_loads_and_says_what_each_source_is_worth(proto
     assert [pytest.approx(idle["constant"]["power_W"] / idle["simulated"]["power_W"])] in (ratios, [1 / ratios[0]])
     assert 0 < found["cost"]["cpu_s"]
     assert {} == found["failed"]
+    others = {item["stage"]: item for item in found["bystanders"]}
+    assert {"none", "cpu"} == set(others)
+    assert all(0 < item["busy_cores"] and item["foreign_cores"] is not None for item in others.values())
 
 
 @pytest.mark.parametrize(
@@ -257,6 +263,36 @@ def test_measure_says_in_words_from_which_length_on_a_window_is_worth_measuring(
     assert "CPU loaded" in text
     assert "No window can be proposed: nothing here measures energy." in text
     assert "The sampler itself:" in text
+    assert re.search(r"idle: others used \d+\.\d\d cores \(busy in all: \d+\.\d\d\)", text)
+    assert re.search(r"CPU loaded: others used \d+\.\d\d cores", text)
     assert "gpu0 by constant, MODELLED, not measured" in text
     assert "noise unknown: too few values" in text
     assert not re.search(r"nan %|e\+", text)
+
+
+def tried(**changes):
+    row = Trial("none", "gpu0", "nvml", "measured", "NVML", 125.0, 0.5, 0.02, 0.01, 1.2, 1.0)
+    others = Bystanders("none", 0.1, -0.004, {"gpu0": 0.0}, {"gpu0": 0.0}, (), ())
+    return Tried((row,), (), None, {}, (), (replace(others, **changes),))
+
+
+def test_a_quiet_idle_is_told_to_be_quiet_and_its_window_is_proposed():
+    text = " ".join(" ".join(trial.lines(tried(), 80)).split())
+    assert "idle: others used 0.00 cores (busy in all: 0.10), 0 foreign processes on gpu0, gpu0 0 % busy" in text
+    assert "The shortest window worth measuring here is 1.2 s" in text
+    assert "DISTURBED" not in text
+
+
+def test_a_disturbed_idle_is_said_aloud_and_no_window_is_proposed():
+    why = "foreign_load: of 1.98 busy cores, 0.02 were the run's own"
+    text = " ".join(" ".join(trial.lines(tried(busy_cores=1.98, foreign_cores=1.96, disturbed=(why,)), 80)).split())
+    assert "idle: others used 1.96 cores (busy in all: 1.98)" in text
+    assert f"DISTURBED: {why}" in text
+    assert "DISTURBED (idle): power, noise and windows above are not this machine's alone" in text
+    assert "shortest window worth measuring here is" not in text
+    assert "nothing here measures energy" not in text
+
+
+def test_what_others_did_is_said_to_be_unknown_where_it_is():
+    text = " ".join(trial.lines(tried(busy_cores=math.nan, foreign_cores=math.nan), 80))
+    assert "idle: what others did with the processors is not known" in text
