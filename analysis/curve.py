@@ -26,7 +26,10 @@ from harness.domains import Choice
 from harness.errors import NightFolderError
 from harness.record import Phase, RunRecord
 
-COLUMNS = ("configuration", "bin", "t_s", "power_W", "low_W", "high_W", "all_low_W", "all_high_W", "n")
+COLUMNS = (
+    *("configuration", "bin", "begin_s", "end_s", "t_s", "width_s"),
+    *("power_W", "low_W", "high_W", "all_low_W", "all_high_W", "n"),
+)
 
 Floats = NDArray[np.float64]
 
@@ -141,19 +144,27 @@ def complete(
 def band(bins: Sequence[RunBins], level: float = 0.95) -> pd.DataFrame:
     """Mean power over the runs of each configuration, with two intervals: one row a (configuration, bin).
 
-    configuration, bin (from 0), t_s (the bin's middle, from the window's begin), power_W, low_W and high_W (pointwise t
-    interval; NaN for one run), all_low_W and all_high_W (simultaneous, see ``statistics.bands``; NaN below five runs
-    and in bins that fewer than half of the runs reach), n. A run counts in the bins that it fills and that lie in no
-    gap of its readings; its last, shorter one only where it has no other. A bin without any run is NaN, n 0.
+    configuration, bin (from 0), begin_s, end_s and t_s (the bin's ends and middle, from the window's begin; the last
+    ends with the longest run), width_s (how long its runs were in it, on average: less than its length where runs
+    end in it), power_W, low_W and high_W (pointwise t interval; NaN for one run), all_low_W and all_high_W
+    (simultaneous, see ``statistics.bands``; NaN below five runs and in bins that fewer than half of the runs reach),
+    n. A run counts in every bin that it reaches and that lies in no gap of its readings. A bin without any run is NaN,
+    n 0.
+
+    Power is the runs' energy in the bin over their time in it, so that power_W x width_s x n, summed over the bins, is
+    their energy, however their lengths differ. Where runs end in a bin their times in it differ, and the intervals are
+    those of a ratio (W. G. Cochran, Sampling Techniques, 3rd ed. 1977, section 6.3); in all others those of a mean.
     """
     frames: list[pd.DataFrame] = []
     for configuration in dict.fromkeys(item.configuration for item in bins):
         rows = [item for item in bins if item.configuration == configuration]
-        whole = [_whole(item) for item in rows]
-        longest = max(whole)
-        power = np.full((len(rows), longest), np.nan)
-        for place, (item, count) in enumerate(zip(rows, whole, strict=True)):
-            power[place, :count] = item.power_W[:count]
+        longest = max(len(item.energy_J) for item in rows)
+        energy_J, width_s = np.full((2, len(rows), longest), np.nan)
+        for place, item in enumerate(rows):
+            is_seen = np.isfinite(item.power_W)
+            energy_J[place, : len(is_seen)] = np.where(is_seen, item.energy_J, np.nan)
+            width_s[place, : len(is_seen)] = np.where(is_seen, np.diff(item.edges_s), np.nan)
+        power, mean_s = _linearised(energy_J, width_s)
         there = np.isfinite(power).any(axis=0)
         figures = np.full((5, longest), np.nan)
         n = np.zeros(longest, dtype=np.int64)
@@ -161,8 +172,9 @@ def band(bins: Sequence[RunBins], level: float = 0.95) -> pd.DataFrame:
             *figures[:3, there], n[there] = pointwise(power[:, there], level)
             every = simultaneous(power[:, there], level)
             figures[3:, there] = every.low, every.high
-        edges = next(item.edges_s for item, count in zip(rows, whole, strict=True) if count == longest)[: longest + 1]
-        columns = [configuration, np.arange(longest), (edges[:-1] + edges[1:]) / 2, *figures, n]
+        edges = max((item.edges_s for item in rows), key=lambda at: float(at[-1]))
+        middles = (edges[:-1] + edges[1:]) / 2
+        columns = [configuration, np.arange(longest), edges[:-1], edges[1:], middles, mean_s, *figures, n]
         frames.append(pd.DataFrame(dict(zip(COLUMNS, columns, strict=True))))
     return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=list(COLUMNS))
 
@@ -174,8 +186,16 @@ def _stretch(record: RunRecord, phase: str | None, occurrence: int) -> Phase | N
     return found[occurrence - 1] if 0 < occurrence <= len(found) else None
 
 
-def _whole(item: RunBins) -> int:
-    """How many of a run's bins are as wide as its first."""
-    widths = np.diff(item.edges_s)
-    is_short = len(widths) > 1 and widths[-1] < widths[0] - 2e-9
-    return len(widths) - int(is_short)
+def _linearised(energy_J: Floats, width_s: Floats) -> tuple[Floats, Floats]:
+    """(runs, bins) of power whose mean is the runs' energy over their time, and their mean time in each bin.
+
+    Both are (runs, bins), NaN where a run is not there. Where all were equally long in a bin it is each one's power;
+    else that of all, and by how much each one's energy is off it.
+    """
+    n = np.isfinite(width_s).sum(axis=0)
+    total_s = np.nansum(width_s, axis=0)
+    mean_s = np.where(n > 0, total_s / np.maximum(n, 1), np.nan)
+    all_W = np.nansum(energy_J, axis=0) / np.where(n > 0, total_s, np.nan)
+    is_even = np.abs(np.nan_to_num(width_s - mean_s)).max(axis=0) <= 1e-9 * np.nan_to_num(mean_s)
+    off_W: Floats = np.where(is_even, energy_J / width_s, all_W + (energy_J - all_W * width_s) / mean_s)
+    return off_W, mean_s

@@ -98,7 +98,7 @@ def _phase(night: Night, study: Study, given: Given) -> Illustration | None:
         "every": _every(study, bins),
     }
     draw = functools.partial(
-        draw_power, curve, bin_s=grid.aligned_bin_s, notes=notes, **_refresh(bins), **words, **given
+        draw_power, curve, bin_s=grid.aligned_bin_s, whole=False, notes=notes, **_refresh(bins), **words, **given
     )
     return Illustration(
         "phase",

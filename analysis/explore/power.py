@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from analysis.explore.chart import Chart, Trace, axis, dash_of, escaped, keys_of, numbers, pale, spaced
-from analysis.figures.power import has_bands, top_of
+from analysis.figures.power import has_bands, steps, top_of
 from analysis.figures.runs import order_of
 from analysis.figures.style import Look
 from analysis.numbers import scale, significant
@@ -39,13 +39,16 @@ def explore_power(
     simultaneous = has_bands(curve, _EVERY) and 2 * len(curve) <= _MOST_BANDED
     traces: list[Trace] = []
     for place, (name, look) in enumerate(keys_of(names)):
-        rows = curve[curve["configuration"] == name].sort_values("t_s")
+        rows = curve[curve["configuration"] == name].sort_values("begin_s")
         if simultaneous and has_bands(rows, _EVERY):
             traces += _shaded(rows, look, str(place), _EVERY, factor=factor, alpha=0.12)
         traces += _traces(rows, name, look, str(place), factor=factor, unit=unit, banded=banded)
     shading = f"Shaded: {band}" if banded else f"Without the {band}: there are too many bins for a page"
     paler = f"; paler: {every}" if simultaneous else ""
-    note = f"{shading}{paler}. Each value stands with its pointwise band and the number of runs in its bin."
+    note = (
+        f"{shading}{paler}. Each value is the mean of its bin, told at the bin's begin with its pointwise band and the "
+        "number of runs in it."
+    )
     top = top_of(curve if simultaneous else curve.drop(columns=list(_EVERY), errors="ignore")) / factor
     return Chart(
         tuple(traces),
@@ -62,20 +65,19 @@ def explore_power(
 def _traces(
     rows: pd.DataFrame, name: str, look: Look, group: str, *, factor: float, unit: str, banded: bool
 ) -> list[Trace]:
-    at = spaced("x", rows["t_s"].tolist())
-    low, high = (rows[key].to_numpy(dtype=float) / factor for key in ("low_W", "high_W"))
+    begins_s, power, low, high, counts = steps(rows, "power_W", "low_W", "high_W", "n")
+    power, low, high = power / factor, low / factor, high / factor
     told = banded and bool(np.isfinite(low).any())
-    shared: Trace = {"type": "scatter", "mode": "lines", "legendgroup": group, **at}
+    shared: Trace = {"type": "scatter", "mode": "lines", "legendgroup": group, **spaced("x", begins_s.tolist())}
     traces = _shaded(rows, look, group, ("low_W", "high_W"), factor=factor, alpha=0.25) if told else []
-    power = rows["power_W"].to_numpy(dtype=float) / factor
-    counts = rows["n"].tolist()
-    texts = [_said(*values) for values in zip(low, high, counts, strict=True)] if told else [f"n {n}" for n in counts]
+    told_n = [int(n) for n in counts]
+    texts = [_said(*values) for values in zip(low, high, told_n, strict=True)] if told else [f"n {n}" for n in told_n]
     mean: Trace = {
         **shared,
         "name": escaped(name),
         "y": numbers(power, 5),
         "text": texts,
-        "line": {"color": look.colour, "width": 1.8, "dash": dash_of(look, 1.8)},
+        "line": {"color": look.colour, "width": 1.8, "dash": dash_of(look, 1.8), "shape": "hv"},
         "hovertemplate": f"%{{fullData.name}}: <b>%{{y:.4~r}} {unit}</b> (%{{text}})<extra></extra>",
     }
     return [*traces, mean]
@@ -85,13 +87,14 @@ def _shaded(
     rows: pd.DataFrame, look: Look, group: str, columns: tuple[str, str], *, factor: float, alpha: float
 ) -> list[Trace]:
     """The two edges of a band, the room between them filled."""
-    low, high = (rows[key].to_numpy(dtype=float) / factor for key in columns)
+    begins_s, low, high = steps(rows, *columns)
+    low, high = low / factor, high / factor
     edge: Trace = {
         "type": "scatter",
         "mode": "lines",
         "legendgroup": group,
-        **spaced("x", rows["t_s"].tolist()),
-        "line": {"width": 0},
+        **spaced("x", begins_s.tolist()),
+        "line": {"width": 0, "shape": "hv"},
         "hoverinfo": "skip",
     }
     fill = {"fill": "tonexty", "fillcolor": pale(look.colour, alpha)}

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
+from numpy.typing import NDArray
 
 from analysis.figures.runs import order_of
 from analysis.figures.style import (
@@ -49,19 +50,25 @@ def draw_power(
     every: str = "simultaneous 95 % band",
     counter: bool = False,
     configurations: Sequence[str] = (),
+    whole: bool = True,
     stamp: str = "",
     notes: Sequence[str] = (),
 ) -> Figure:
     """Mean power over time from ``origin``.
 
-    ``curve``: one row a (configuration, bin) with configuration, t_s (middle of the bin), power_W (mean over runs),
-    low_W and high_W (NaN where one run has no band), n (runs in the bin; power is NaN where there is none), and
+    ``curve``: one row a (configuration, bin) with configuration, begin_s and end_s of the bin, power_W (mean over
+    runs), low_W and high_W (NaN where one run has no band), n (runs in the bin; power is NaN where there is none), and
     all_low_W and all_high_W where there is a simultaneous band, which is called ``every``. ``refresh_s`` is the
-    sensor's own period, of a ``counter`` or of a trace: a bin finer than that is said under the figure.
+    sensor's own period, of a ``counter`` or of a trace: a bin finer than that is said under the figure. ``whole``: the
+    bins hold all of the runs, as those of a window do.
     """
     names = order_of(curve, configurations)
     factor, unit = scale([curve[["power_W", "high_W"]].max().max()], "W")
-    said = [f"Bins of {bin_s:g} s by integration: energy is conserved."]
+    said = [
+        f"Bins of {bin_s:g} s by integration, the last as long as the runs last: energy is conserved."
+        if whole
+        else f"Bins of {bin_s:g} s by integration; bins that are not full are left out."
+    ]
     if refresh_s is not None and bin_s < refresh_s * (1 - 1e-6):
         said.append(
             f"The bins are finer than the tick of an energy counter ({refresh_s:.3g} s): within one, power is its mean."
@@ -73,7 +80,7 @@ def draw_power(
     if has_bands(curve, _EVERY):
         said.append("The paler, simultaneous one holds for all times at once.")
     if (curve["n"] == 0).any():
-        said.append("Where no run has readings, the curve has a gap.")
+        said.append("Where no run has readings, the curve has a gap, and its energy is not drawn.")
     text = f"{quantity}, {unit}"
     time = f"time from {origin}, s"
     together = len(names) <= _TOGETHER
@@ -97,7 +104,7 @@ def _one_panel(curve: pd.DataFrame, names: Sequence[str], power_text: str, time_
     for name in names:
         rows = curve[curve["configuration"] == name]
         _line(upper, rows, of[name].colour, of[name].dash, width=1.0)
-        lower.step(rows["t_s"], rows["n"], where="mid", color=of[name].colour, lw=0.9)
+        lower.step(*steps(rows, "n"), where="post", color=of[name].colour, lw=0.9)
     upper.set_ylabel(fitted(power_text, 2.2))
     upper.grid(axis="y")
     upper.set_ylim(0, top_of(curve))
@@ -113,10 +120,11 @@ def _one_panel(curve: pd.DataFrame, names: Sequence[str], power_text: str, time_
 def _panels(curve: pd.DataFrame, names: Sequence[str], power_text: str, time_text: str) -> Figure:
     figure, panels = small_panels(names)
     of = looks(names)
-    span = curve.groupby("t_s")["power_W"].agg(["min", "max"])
+    span = curve.groupby("begin_s").agg(end_s=("end_s", "max"), least=("power_W", "min"), most=("power_W", "max"))
+    span = span.reset_index()
     for name, panel in zip(names, panels, strict=True):
         rows = curve[curve["configuration"] == name]
-        panel.fill_between(span.index, span["min"], span["max"], color=GRID, lw=0, zorder=1)
+        _shade(panel, span, ("least", "most"), color=GRID, zorder=1)
         _line(panel, rows, of[name].colour, "-", width=0.8)
         text = f"n = {_count(rows)}"
         panel.text(0.98, 0.05, text, transform=panel.transAxes, ha="right", fontsize=TINY_PT, color=INK)
@@ -128,11 +136,25 @@ def _panels(curve: pd.DataFrame, names: Sequence[str], power_text: str, time_tex
 
 
 def _line(axes: Axes, rows: pd.DataFrame, colour: str, dash: object, *, width: float) -> None:
-    axes.plot(rows["t_s"], rows["power_W"], color=colour, lw=width, ls=dash, zorder=3)
+    axes.plot(*steps(rows, "power_W"), drawstyle="steps-post", color=colour, lw=width, ls=dash, zorder=3)
     if np.isfinite(rows["low_W"].to_numpy(dtype=float)).any():
-        axes.fill_between(rows["t_s"], rows["low_W"], rows["high_W"], color=colour, alpha=0.3, lw=0, zorder=2)
+        _shade(axes, rows, ("low_W", "high_W"), color=colour, alpha=0.3, zorder=2)
     if has_bands(rows, _EVERY):
-        axes.fill_between(rows["t_s"], rows["all_low_W"], rows["all_high_W"], color=colour, alpha=0.13, lw=0, zorder=2)
+        _shade(axes, rows, _EVERY, color=colour, alpha=0.13, zorder=2)
+
+
+def _shade(axes: Axes, rows: pd.DataFrame, columns: tuple[str, str], **look: Any) -> None:
+    begins_s, low, high = steps(rows, *columns)
+    axes.fill_between(begins_s, low, high, step="post", lw=0, **look)
+
+
+def steps(rows: pd.DataFrame, *columns: str) -> list[NDArray[np.float64]]:
+    """The begins of the bins and the end of the last, and the values of ``columns`` from each of them to the next."""
+    found = [np.append(rows["begin_s"].to_numpy(dtype=float), rows["end_s"].to_numpy(dtype=float)[-1:])]
+    for name in columns:
+        values = rows[name].to_numpy(dtype=float)
+        found.append(np.append(values, values[-1:]))
+    return found
 
 
 def has_bands(curve: pd.DataFrame, columns: Sequence[str]) -> bool:

@@ -231,17 +231,21 @@ def _curve(curve: pd.DataFrame) -> Table:
     rows = [{str(key): cell for key, cell in row.items()} for row in renamed.to_dict("records")]
     columns = [
         Column("configuration", "configuration"),
-        Column("time, s", "t_s", "number", digits=6),
+        Column("from, s", "begin_s", "number", digits=6),
+        Column("until, s", "end_s", "number", digits=6),
+        Column("time in it, s", "width_s", "number", digits=6, missing="no run has readings there"),
         Column("mean power [pointwise], W", "power_W", "interval", missing="no run has readings there"),
         Column("simultaneous from, W", "all_low_W", "number", missing="needs five runs, and half of them there"),
         Column("to, W", "all_high_W", "number", missing="needs five runs, and half of them there"),
         Column("n", "n", "count"),
     ]
     notes = [
-        "Time: the middle of the bin. n: runs that fill the bin with readings. As drawn in the figure of power.",
+        "n: runs that were in the bin, with readings; time in it: theirs, on average. Mean power x that time x n, over "
+        "all bins, is the energy of these runs, but for bins in a gap of the readings. As in the figure of power.",
         f"Simultaneous: for all bins at once, by the largest |t| over sign flips of whole runs (multiplier-t, "
         f"Telschow and Schwartzman 2022); below {FEWEST_FLIPPED} runs by Bonferroni's correction.",
-        f"One bin in {step} is listed: of so many curves the table would have {_MOST_ROWS} rows and more."
+        f"One bin in {step} is listed: of so many curves the table would have {_MOST_ROWS} rows and more, "
+        "and these do not sum to the energy."
         if step > 1
         else "",
     ]

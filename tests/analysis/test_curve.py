@@ -6,11 +6,14 @@ import math
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as some
 
 from analysis.curve import COLUMNS, RunBins, band, run_bins
 from analysis.energy import choice_of, measure, total
 from analysis.load import load
 from analysis.statistics.bands import pointwise
+from analysis.traces import edges_of
 
 
 def bins_of(path, domains=("gpu0",), **settings):
@@ -77,9 +80,53 @@ def test_shorter_runs_leave_fewer_in_the_later_bins_and_one_run_has_no_band():
         return RunBins(run, "base", edges, np.diff(edges) * 100.0, 0.02)
 
     curve = band([item("a", 3, 0.5), item("b", 4, 0.5), item("c", 6, 0.2)])
-    assert [3, 3, 3, 2, 1] == curve.n.tolist()
-    assert [False, False, False, False, True] == curve.low_W.isna().tolist()
+    assert [3, 3, 3, 2, 1, 1] == curve.n.tolist()
+    assert [False, False, False, False, True, True] == curve.low_W.isna().tolist()
     np.testing.assert_allclose(curve.power_W, 100.0)
+
+
+@given(
+    some.lists(some.floats(0.05, 200.0), min_size=1, max_size=9),
+    some.floats(0.2, 300.0),
+    some.integers(0, 2**32 - 1),
+)
+def test_power_times_width_times_runs_sums_to_the_energy_whatever_the_width_and_the_runs_lengths(lengths, bin_s, seed):
+    draw = np.random.default_rng(seed)
+    bins = []
+    for place, length in enumerate(lengths):
+        edges = edges_of(0, round(length * 1e9), bin_s) / 1e9
+        bins.append(RunBins(str(place), "base", edges, draw.uniform(50, 150, len(edges) - 1) * np.diff(edges), 0.02))
+    curve = band(bins)
+    whole_J = sum(item.energy_J.sum() for item in bins)
+    assert whole_J == pytest.approx((curve.power_W * curve.width_s * curve.n).sum(), rel=1e-9)
+    reaching = [sum(len(item.energy_J) > place for item in bins) for place in curve.bin]
+    assert reaching == curve.n.tolist()
+    assert max(item.edges_s[-1] for item in bins) == curve.end_s.iloc[-1]
+    assert curve.begin_s.iloc[1:].tolist() == curve.end_s.iloc[:-1].tolist()
+    told = curve.low_W.notna()
+    assert (curve.low_W[told] <= curve.power_W[told]).all()
+
+
+def test_a_last_bin_that_is_not_full_is_as_wide_as_what_is_left():
+    edges = np.array([0.0, 45.0, 59.9])
+    curve = band([RunBins(run, "base", edges, np.array([4500.0, 2980.0]), 0.02) for run in "abc"])
+    assert [45.0, pytest.approx(14.9)] == curve.width_s.tolist()
+    assert [0.0, 45.0, 59.9] == [*curve.begin_s, curve.end_s.iloc[-1]]
+    assert [100.0, 200.0] == pytest.approx(curve.power_W.tolist())
+
+
+def test_where_the_runs_end_in_a_bin_the_interval_is_that_of_their_energy_over_their_time():
+    energies, widths = np.array([30.0, 44.0, 51.0]), np.array([0.3, 0.4, 0.5])
+    bins = [
+        RunBins(str(place), "base", np.array([0.0, 1.0, 1.0 + width]), np.array([100.0, energy]), 0.02)
+        for place, (energy, width) in enumerate(zip(energies, widths, strict=True))
+    ]
+    last = band(bins).iloc[-1]
+    assert energies.sum() / widths.sum() == pytest.approx(last.power_W)
+    # Cochran's linearised error of a ratio, by hand.
+    off = energies - last.power_W * widths
+    error = math.sqrt((off**2).sum() / 2 / 3) / widths.mean()
+    assert 4.302653 * error == pytest.approx(last.high_W - last.power_W, rel=1e-6)
 
 
 def test_a_run_shorter_than_a_bin_keeps_its_only_bin():

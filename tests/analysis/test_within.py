@@ -104,13 +104,13 @@ def test_a_run_without_dips_says_none_and_everything_is_written_and_read_back(si
 def test_the_table_of_very_many_bins_lists_some_of_them_and_says_so():
     bins = np.arange(1200)
     curve = pd.concat(
-        pd.DataFrame({"configuration": name, "bin": bins, "t_s": bins / 2, "n": 10}).assign(
-            **dict.fromkeys(("power_W", "low_W", "high_W", "all_low_W", "all_high_W"), 200.0)
+        pd.DataFrame({"configuration": name, "bin": bins, "begin_s": bins / 2, "n": 10}).assign(
+            **dict.fromkeys(("end_s", "width_s", "power_W", "low_W", "high_W", "all_low_W", "all_high_W"), 200.0)
         )
         for name in "abcdefghij"
     )
     (table,) = within(None, pd.DataFrame(), curve)
-    assert ({0, 2, 4}, 6000) == (set(table.frame.t_s.head(3) * 2), len(table))
+    assert ({0, 2, 4}, 6000) == (set(table.frame.begin_s.head(3) * 2), len(table))
     assert "One bin in 2" in " ".join(table.notes)
 
 

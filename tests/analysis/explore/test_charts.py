@@ -26,10 +26,10 @@ HOSTILE = "</script><img src=x onerror=alert(1)> %{y} <b>&amp;</b>\u2028"
 
 
 def curve_of(names, bins=4, n=3):
-    at = 0.25 + 0.5 * np.arange(bins)
+    at = 0.5 * np.arange(bins)
     parts = [
-        pd.DataFrame({"configuration": name, "bin": range(bins), "t_s": at, "power_W": 100.0 + place,
-                      "low_W": 99.0, "high_W": 105.0, "n": n})
+        pd.DataFrame({"configuration": name, "bin": range(bins), "begin_s": at, "end_s": at + 0.5,
+                      "power_W": 100.0 + place, "low_W": 99.0, "high_W": 105.0, "n": n})
         for place, name in enumerate(names)
     ]  # fmt: skip
     return pd.concat(parts, ignore_index=True)
@@ -144,10 +144,10 @@ def test_a_hostile_name_ends_no_block_and_is_no_markup_of_plotly(which):
 def test_power_has_the_curve_and_its_band_in_the_unit_of_the_axis():
     curve = curve_of(["a"]).assign(power_W=[1000.0, 2000.0, 1500.0, 1250.0], low_W=900.0, high_W=2100.0)
     low, high, mean = explore_power(curve).traces
-    assert [1, 2, 1.5, 1.25] == mean["y"]
-    assert [0.9] * 4 == low["y"]
-    assert [2.1] * 4 == high["y"]
-    assert (0.25, 0.5) == (mean["x0"], mean["dx"])
+    assert [1, 2, 1.5, 1.25, 1.25] == mean["y"]  # each from its bin's begin to the next, the last to the end
+    assert [0.9] * 5 == low["y"]
+    assert [2.1] * 5 == high["y"]
+    assert (0, 0.5, "hv") == (mean["x0"], mean["dx"], mean["line"]["shape"])
     assert "0.9000 to 2.100, n 3" == mean["text"][0]
     assert "kW" in mean["hovertemplate"]
 
@@ -156,8 +156,8 @@ def test_power_of_single_runs_has_no_band_and_a_missing_value_is_none():
     curve = curve_of(["a"], n=1).assign(low_W=np.nan, high_W=np.nan)
     curve.loc[2, "power_W"] = np.nan
     [mean] = explore_power(curve).traces
-    assert [100, 100, None, 100] == mean["y"]
-    assert ["n 1"] * 4 == mean["text"]
+    assert [100, 100, None, 100, 100] == mean["y"]
+    assert ["n 1"] * 5 == mean["text"]
     assert "NaN" not in as_json(explore_power(curve))
 
 
@@ -165,11 +165,16 @@ def test_the_simultaneous_band_lies_behind_the_pointwise_one_and_is_cut_as_in_th
     curve = curve_of(["a"]).assign(all_low_W=50.0, all_high_W=1e6)
     chart = explore_power(curve, every="simultaneous 95 % band (sup-t)")
     every_low, every_high, low, high, _ = chart.traces
-    assert ([50] * 4, [1e6] * 4) == (every_low["y"], every_high["y"])
-    assert ([99] * 4, [105] * 4) == (low["y"], high["y"])
+    assert ([50] * 5, [1e6] * 5) == (every_low["y"], every_high["y"])
+    assert ([99] * 5, [105] * 5) == (low["y"], high["y"])
     assert chart.layout["yaxis"]["range"][1] < 150
     assert "paler: simultaneous 95 % band (sup-t)" in chart.notes[0]
     assert len(explore_power(curve_of(["a"])).traces) == 3
+
+
+def test_a_last_bin_that_is_not_full_ends_where_the_runs_do():
+    curve = curve_of(["a"], bins=2).assign(begin_s=[0.0, 45.0], end_s=[45.0, 59.9])
+    assert [0, 45, 59.9] == explore_power(curve).traces[-1]["x"]
 
 
 def test_a_page_of_many_long_curves_has_no_bands_and_says_so():

@@ -43,7 +43,8 @@ def curve_of(names, runs=30):
             pd.DataFrame(
                 {
                     "configuration": name,
-                    "t_s": times,
+                    "begin_s": times - 0.25,
+                    "end_s": times + 0.25,
                     "power_W": mean,
                     "low_W": mean - half,
                     "high_W": mean + half,

@@ -48,7 +48,8 @@ def dips_of(names, domains=("gpu0", "package-0")):
 def curve_of(names):
     at = np.arange(0.25, 30, 0.5)
     half = np.where((at > 10) & (at < 13), np.nan, 2.0)
-    frame = pd.DataFrame({"t_s": at, "power_W": 100 + 0 * half, "low_W": 100 - half, "high_W": 100 + half})
+    frame = pd.DataFrame({"begin_s": at - 0.25, "end_s": at + 0.25, "power_W": 100 + 0 * half})
+    frame["low_W"], frame["high_W"] = 100 - half, 100 + half
     frame["all_low_W"], frame["all_high_W"] = 100 - 30 * half, 100 + 30 * half
     frame["n"] = np.where(np.isnan(half), 0, 10)
     return pd.concat(frame.assign(configuration=name) for name in names)
@@ -109,6 +110,18 @@ def test_a_gap_in_the_readings_stays_open(made_up):
     assert "the curve has a gap" in words(figure)
     drawn = figure.axes[0].get_lines()[0].get_ydata()
     assert 6 == np.isnan(drawn).sum()
+
+
+def test_a_last_bin_that_is_not_full_is_drawn_to_its_end(made_up):
+    names, _ = made_up(1, 1)
+    curve = pd.DataFrame({"configuration": names[0], "begin_s": [0.0, 45.0], "end_s": [45.0, 59.9], "n": 3})
+    figure = draw_power(curve.assign(power_W=[100.0, 50.0], low_W=90.0, high_W=110.0), bin_s=45, configurations=names)
+    for axes in figure.axes:
+        [line] = axes.get_lines()
+        assert [0.0, 45.0, 59.9] == line.get_xdata().tolist()
+    assert "the last as long as the runs last: energy is conserved" in words(figure)
+    within = draw_power(curve.assign(power_W=100.0, low_W=90.0, high_W=110.0), bin_s=45, whole=False)
+    assert "conserved" not in words(within)
 
 
 def test_a_bin_finer_than_a_counter_s_tick_is_said_to_hold_its_mean(made_up):
