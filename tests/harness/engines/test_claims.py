@@ -15,15 +15,17 @@ from harness.probe import Probe
 from harness.protocol_model import Night, Protocol, Workload
 
 
-def channel(domain: str, quality: Quality, device: str = "") -> Channel:
-    return Channel(f"{domain}.power_W", "W", Kind.GAUGE, domain, quality, "a test", 0.1, device=device)
+def channel(domain: str, quality: Quality, device: str = "", origin: str = "") -> Channel:
+    return Channel(f"{domain}.power_W", "W", Kind.GAUGE, domain, quality, "a test", 0.1, device=device, origin=origin)
 
 
 CARD_1 = Probe((channel("gpu0", Quality.MEASURED, "GPU-1"),))
 CARD_2 = Probe((channel("gpu1", Quality.MEASURED, "GPU-2"),))
 PACKAGE = Probe((channel("package-0", Quality.MEASURED),))
 PACKAGE_AND_CARD = Probe((*PACKAGE.channels, *CARD_1.channels))
-MODEL = Probe((channel("cpu", Quality.MODELLED),))
+RATING = Probe((channel("cpu", Quality.MODELLED, origin="constant"),))
+BY_LOAD = Probe((channel("cpu", Quality.MODELLED, origin="load_model"),))
+CARD_AND_MODEL = Probe((*CARD_1.channels, *BY_LOAD.channels))
 
 
 def protocol(*, share: bool = False) -> Protocol:
@@ -54,8 +56,12 @@ def go_together(first: Probe, second: Probe, *, share: tuple[bool, bool] = (Fals
         (PACKAGE, PACKAGE, False),
         (PACKAGE_AND_CARD, CARD_2, False),
         (CARD_2, PACKAGE_AND_CARD, False),
-        (PACKAGE, MODEL, True),
-        (MODEL, MODEL, True),
+        (PACKAGE, RATING, True),
+        (RATING, RATING, True),
+        (BY_LOAD, RATING, True),
+        (BY_LOAD, BY_LOAD, False),
+        (PACKAGE, BY_LOAD, False),
+        (CARD_AND_MODEL, CARD_2, True),
     ],
 )
 def test_what_stands_in_a_socket_is_measured_by_one_night_at_a_time(
@@ -66,6 +72,7 @@ def test_what_stands_in_a_socket_is_measured_by_one_night_at_a_time(
 
 def test_two_nights_that_do_not_mind_each_other_go_side_by_side() -> None:
     assert go_together(PACKAGE, PACKAGE, share=(True, True))
+    assert go_together(BY_LOAD, BY_LOAD, share=(True, True))
     assert not go_together(PACKAGE, PACKAGE, share=(True, False))
     assert not go_together(PACKAGE, PACKAGE, share=(False, True))
     assert not go_together(PACKAGE_AND_CARD, PACKAGE_AND_CARD, share=(True, True)), "a card is not shared"
