@@ -98,6 +98,8 @@ class Nvml(Section):
     devices: tuple[int | str, ...] = ()
     interval_ms: Annotated[float, Field(ge=20)] = 1000.0
     counter_s: Annotated[float, Field(gt=0)] = 5.0
+    via: Literal["auto", "power_usage"] = "auto"
+    """Where the watts come from; power_usage: what nvidia-smi shows, once in ``interval_ms``, and no counter."""
 
 
 class Rapl(Section):

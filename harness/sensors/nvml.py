@@ -36,6 +36,9 @@ COUNTER_S = 5.0
 """A reading burns some 3 ms of CPU; what lies between two is in the trace, which they scale."""
 LAST_ROW_S = 0.03
 """How long after its end a moment takes to be in the ring buffer."""
+POWER_USAGE = "power_usage"
+"""``sensors.nvml.via``: the watts that nvidia-smi shows, and nothing else of energy."""
+LEFT_OUT = "left out: the protocol asks for power usage alone (sensors.nvml.via)"
 SILENCE_NS, SILENT_DRAINS = 1_900_000_000, 2
 """A trace that has brought nothing for two seconds (less what a read may be early), asked at least twice, is lost."""
 
@@ -70,11 +73,16 @@ def open_sensor(
 class Gpu:
     """The channels of one card, or of a part of its board."""
 
-    def __init__(self, card: Card, clock: Clock, processes: Processes, period_s: float) -> None:
-        """Try everything once; raises SensorMissing for a card that tells no power."""
+    def __init__(
+        self, card: Card, clock: Clock, processes: Processes, period_s: float, usage_s: float | None = None
+    ) -> None:
+        """Try everything once; raises SensorMissing for a card that tells no power.
+
+        ``usage_s``: power usage alone, once in so many seconds, and no counter.
+        """
         self.card = card
-        self.trace: Ring | Polled = _trace(card, clock)
-        self.counter, self._no_counter = _counter(card, clock)
+        self.trace: Ring | Polled = _trace(card, clock, usage_s)
+        self.counter, self._no_counter = _counter(card, clock) if usage_s is None else (None, {"energy_J": LEFT_OUT})
         self.context = Context(card, clock, processes, period_s) if card.scope is Scope.GPU else None
         self._clock = clock
         self._heard_ns = clock.now_ns()
@@ -169,29 +177,32 @@ class Nvml:
         period_s = settings.get("interval_ms", 1000.0) / 1000
         self._counter_ns = round(settings.get("counter_s", COUNTER_S) * 1e9)
         processes = Processes(site.root)
+        usage_s = period_s if settings.get("via") == POWER_USAGE else None
         context_s = max(period_s, LONGEST_PERIOD_S)
+        self._usage_s = usage_s
         self._gpus: list[Gpu] = []
         self._without: dict[str, dict[str, str]] = {}
         """By card, the parts of its board that tell no power, and why."""
-        for part in (part for card in cards for part in parts(card)):
+        for part in (part for card in cards for part in (parts(card) if usage_s is None else (card,))):
             if part.scope is Scope.MODULE and len(cards) > 1 and module_may_be_shared(part):
                 self._without.setdefault(part.uuid, {})["module"] = MAY_BE_SHARED
                 continue
             try:
-                self._gpus.append(Gpu(part, clock, processes, context_s))
+                self._gpus.append(Gpu(part, clock, processes, context_s, usage_s))
             except SensorMissing as error:
                 if part.scope is Scope.GPU:
                     raise
                 self._without.setdefault(part.uuid, {})[part.scope.name.lower()] = error.args[0]
         polled = any(isinstance(gpu.trace, Polled) for gpu in self._gpus)
-        self.period_s = min(period_s, PERIOD_S if polled else LONGEST_PERIOD_S)
+        self.period_s = usage_s or min(period_s, PERIOD_S if polled else LONGEST_PERIOD_S)
         self._context_ns = round(context_s * 1e9)
         self._waiting: list[Reading] = []
         hints = site.hints.get(self.name, {})
         for gpu in self._gpus:
             if gpu.counter is not None:
                 self._waiting += gpu.energy(gpu.counter.learn(hints.get(gpu.card.key)))
-            self._waiting += self._drain()  # all of them: learning on many cards takes longer than a ring is deep
+            if usage_s is None:
+                self._waiting += self._drain()  # all of them: learning on many cards takes longer than a ring is deep
         now_ns = clock.now_ns()
         self._context_due_ns, self._counter_due_ns = now_ns, now_ns + self._counter_ns
         self.start_ns = next((gpu.counter.clear_ns(now_ns) for gpu in self._gpus if gpu.counter is not None), 0)
@@ -234,8 +245,9 @@ class Nvml:
             found += self._drain()
         settle_s = max((gpu.trace.settle_s for gpu in self._gpus if isinstance(gpu.trace, Polled)), default=LAST_ROW_S)
         until_ns = self._clock.now_ns() + round(settle_s * 1e9)
+        pause_s = PERIOD_S if self._usage_s is None else self._usage_s
         while (left_ns := until_ns - self._clock.now_ns()) > 0:
-            self._clock.sleep(min(left_ns / 1e9, PERIOD_S))
+            self._clock.sleep(min(left_ns / 1e9, pause_s))
             found += self._drain()
         return found
 
@@ -273,12 +285,12 @@ def _next(due_ns: int, period_ns: int, now_ns: int) -> int:
     return due_ns + ((now_ns - due_ns) // period_ns + 1) * period_ns
 
 
-def _trace(card: Card, clock: Clock) -> Ring | Polled:
-    if not on_a_module(card):  # there it is not told whose power the ring buffer holds
+def _trace(card: Card, clock: Clock, usage_s: float | None) -> Ring | Polled:
+    if usage_s is None and not on_a_module(card):  # there it is not told whose power the ring buffer holds
         with contextlib.suppress(card.nvml.NVMLError):  # this card or driver keeps no ring buffer
             return Ring(card, clock)
     try:
-        return Polled(card, clock)
+        return Polled(card, clock, usage_s)
     except card.nvml.NVMLError as error:
         raise SensorMissing(
             f"{card.domain} ({card.name}) tells no power: {error}", remedy="name other devices"

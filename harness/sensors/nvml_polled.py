@@ -1,4 +1,7 @@
-"""A card's power where the driver keeps no ring buffer: polled each 100 ms, the best source that it answers."""
+"""A card's power where the driver keeps no ring buffer: polled each 100 ms, the best source that it answers.
+
+Or power usage alone, as nvidia-smi shows it, as seldom as a protocol asks (``sensors.nvml.via``).
+"""
 
 from __future__ import annotations
 
@@ -31,18 +34,22 @@ class _Source:
 class Polled:
     """The trace of one card's power, polled."""
 
-    def __init__(self, card: Card, clock: Clock) -> None:
-        """Take the first source that answers; raises the module's NVMLError where none does."""
+    def __init__(self, card: Card, clock: Clock, usage_s: float | None = None) -> None:
+        """Take the first source that answers; raises the module's NVMLError where none does.
+
+        ``usage_s``: power usage alone, once in so many seconds.
+        """
         self._card = card
         self._clock = clock
-        *others, last = _sources(card)
+        *others, last = _sources(card) if usage_s is None else _sources(card)[-1:]
         self._source = next((item for item in others if _answers(card, item)), last)
         if not self._source.call() and card.scope is not Scope.GPU:
             raise card.nvml.NVMLError_NotSupported
         self.source = self._source.source
         self.kind = self._source.kind
-        self.refresh_s = self._source.trailing_s or PERIOD_S
-        self.settle_s = self._source.trailing_s / 2 + PERIOD_S
+        period_s = usage_s or PERIOD_S
+        self.refresh_s = max(self._source.trailing_s, usage_s or 0.0) or PERIOD_S
+        self.settle_s = self._source.trailing_s / 2 + period_s
         """For how long to go on polling after the workload has gone, so that the trace covers its end."""
         self.rows = 0
 

@@ -403,6 +403,30 @@ def test_without_a_ring_buffer_the_next_source_is_polled_and_named(opened, fake,
     assert trace.t_ns[-1] >= workload_end_ns
 
 
+def test_power_usage_alone_is_asked_as_seldom_as_the_protocol_says(opened):
+    sensor, card, clock = opened(settings={"via": "power_usage", "interval_ms": 1000})
+    [channel] = [item for item in sensor.channels if item.tells_energy]
+    assert ("gpu0.power_W", Kind.GAUGE, 1.0) == (channel.name, channel.kind, channel.refresh_s)
+    assert "NVML power usage" in channel.source
+    readings = run_for(sensor, clock, 10)
+    trace = series(readings, "gpu0.power_W", Kind.GAUGE)
+    assert {S} == set(np.diff(trace.t_ns).tolist())
+    assert 0 == card.counter_reads
+    end_ns = clock.t_ns
+    assert sensor.finish(end_ns)[-1].t_ns >= end_ns  # stamped at the middle of the second before: the end is covered
+    [told] = sensor.summary()["devices"]
+    assert "the protocol asks for power usage alone" in told["absent"]["energy_J"]
+    assert not sensor.lost
+
+
+def test_power_usage_may_be_asked_more_seldom_than_a_buffer_is_deep(opened):
+    sensor, _, clock = opened(settings={"via": "power_usage", "interval_ms": 5000})
+    assert 5.0 == sensor.period_s
+    readings = run_for(sensor, clock, 20)
+    assert 5 == len(series(readings, "gpu0.power_W", Kind.GAUGE).t_ns)
+    assert not sensor.lost
+
+
 def test_a_card_that_tells_no_power_is_refused(opened, fake):
     def prepare(card, _nvml):
         card.fails |= dict.fromkeys(["samples", 186, 185, "usage"], fake.NVMLError_NotSupported())
