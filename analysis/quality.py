@@ -3,8 +3,9 @@
 A run is left out because of what it is (discarded, superseded, invalid, failed, without a value), or because the
 declared outlier rule flags it. Rules beside the declared one only mark. The rule is applied once, to the values as they
 are, each configuration by itself, as its user asked; the z of the residual after configuration and block stands beside
-it, since drift hides a wild run from the plain z. With two configurations the two residuals of a block mirror each
-other: such a residual says that the pair is odd, not which of the two.
+it, since drift hides a wild run from the plain z. A wild run shifts the residuals of its whole block: only the largest
+of a block mark. With two configurations the two mirror each other: both are marked, and it is said that it cannot be
+told which of the two is wild.
 """
 
 from __future__ import annotations
@@ -33,6 +34,9 @@ Row = dict[Hashable, Any]
 
 Z_BESIDE, MAD_BESIDE = 3.0, 3.5
 """Thresholds of the rules that only mark. 3.5: B. Iglewicz and D. Hoaglin, How to Detect and Handle Outliers, 1993."""
+
+FOREMOST = 2 / 3
+"""A wild run of k in a block leaves the others 1/(k-1) of its own residual, which is no sign that they are wild."""
 
 
 @dataclass(frozen=True)
@@ -89,22 +93,13 @@ def assess(
     flags = _flags(runs, outliers)
     runs.loc[flags[outliers.rule], "rule"] = f"outlier-{outliers.rule}"
     runs["state"] = np.where(runs.eligible, np.where(runs.rule == "", "headline", "outlier"), "excluded")
+    for row in _unpaired(runs[runs.state == "headline"], tuple(contrasts)) if night.blocked else []:
+        reasons[row["run"]] = f"block {row['block']} has no other run to pair it with"
     exclusions = [
         _exclusion(row, rule, reason, response.unit, in_headline=in_headline)
-        for row, rule, reason, in_headline in _reasons(runs, reasons, flags, outliers, scored)
+        for row, rule, reason, in_headline in _reasons(runs, reasons, flags, outliers, scored, blocked=night.blocked)
     ]
-    if night.blocked:
-        exclusions += [
-            _exclusion(
-                row,
-                "unpaired",
-                f"block {row['block']} has no other run to pair it with",
-                response.unit,
-                in_headline=False,
-            )
-            for row in _unpaired(runs[runs.state == "headline"], tuple(contrasts))
-        ]
-    return Assessment(runs.drop(columns="scored"), tuple(exclusions), _about(runs, outliers, scored))
+    return Assessment(runs.drop(columns=["scored", "foremost"]), tuple(exclusions), _about(runs, outliers, scored))
 
 
 def _rows(frame: pd.DataFrame) -> list[Row]:
@@ -132,8 +127,11 @@ def _repeated(runs: pd.DataFrame) -> list[str]:
 
 
 def _scores(eligible: pd.DataFrame, ddof: int, *, blocked: bool) -> dict[str, pd.Series[float]]:
-    """z, residual z and MAD score of each eligible run within its configuration; NaN where there is none."""
-    scores = {name: pd.Series(math.nan, index=eligible.index) for name in ("z", "z_residual", "mad")}
+    """z, residual z and MAD score of each eligible run within its configuration; NaN where there is none.
+
+    ``foremost``: the run's residual as a part of the largest in its block (1 where there are no blocks).
+    """
+    scores = {name: pd.Series(math.nan, index=eligible.index) for name in ("z", "z_residual", "mad", "foremost")}
     if eligible.empty:
         return scores
     values = eligible.scored.to_numpy(dtype=float)
@@ -151,6 +149,8 @@ def _scores(eligible: pd.DataFrame, ddof: int, *, blocked: bool) -> dict[str, pd
         ):
             if found is not None:
                 scores[name][index] = found
+    sizes = left.abs()
+    scores["foremost"] = sizes / sizes.groupby(eligible.block).transform("max") if blocked else sizes * 0 + 1
     return scores
 
 
@@ -166,7 +166,7 @@ def _flags(runs: pd.DataFrame, outliers: Outliers) -> dict[str, pd.Series[bool]]
     return {
         "z": runs.z.abs() > z,
         "mad": runs["mad"].abs() > mad,
-        "residual": runs.z_residual.abs() > z,
+        "residual": (runs.z_residual.abs() > z) & (runs.foremost > FOREMOST),
         "none": pd.Series(False, index=runs.index),
     }
 
@@ -177,31 +177,48 @@ def _reasons(
     flags: Mapping[str, pd.Series[bool]],
     outliers: Outliers,
     scored: Response,
+    *,
+    blocked: bool,
 ) -> Iterable[tuple[Row, str, str, bool]]:
-    """One (row, rule, reason, in_headline) for each run that is left out or marked, in the order of the night."""
+    """One (row, rule, reason, in_headline) for each run that is left out or marked, in the order of the night.
+
+    A run of the headline that ``reasons`` names has nothing to be paired with; what flags it stands in the same row.
+    """
     fellows = {str(name): rows.scored.dropna() for name, rows in runs[runs.eligible].groupby("configuration")}
     in_order = _rows(runs.sort_values("order", kind="stable"))
     places = {row["run"]: place for place, row in enumerate(in_order)}
     flagged = {name: flags[name].tolist() for name in ("z", "mad", "residual")}
+    beside = runs[runs.eligible].groupby("block").run.size() if blocked else pd.Series(dtype=int)
     for place, row in enumerate(_rows(runs)):
         if not row["eligible"]:
             yield row, row["rule"], reasons[row["run"]], False
             continue
         by = [name for name, marks in flagged.items() if marks[place]]
-        if not by:
-            continue
         leaves = row["state"] == "outlier"
+        alone = "" if leaves else reasons[row["run"]]
+        if not by:
+            if alone:
+                yield row, "unpaired", alone, False
+            continue
         mine = fellows[row["configuration"]]
         evidence = [
             f"flagged by {', '.join(by)}: {scored.name} {significant(row['scored'])} against a mean of "
             f"{significant(mine.mean())} over {mine.size} runs of {row['configuration']}",
+            *([_EITHER] if "residual" in by and beside.get(row["block"], 0) == _PAIR else []),
             *_evidence(row),
             *_neighbours(in_order, places[row["run"]]),
-            f"it leaves the headline by the rule {outliers.rule}"
-            if leaves
-            else "marked only, it stays in the headline",
         ]
+        if alone:
+            yield row, "unpaired", "; ".join([alone, *evidence]), False
+            continue
+        evidence.append(
+            f"it leaves the headline by the rule {outliers.rule}" if leaves else "marked only, it stays in the headline"
+        )
         yield row, row["rule"] if leaves else f"outlier-{by[0]}", "; ".join(evidence), not leaves
+
+
+_PAIR = 2
+_EITHER = "of the two runs of a block the residual cannot tell which is wild: the two are the same but for the sign"
 
 
 def _evidence(row: Row) -> list[str]:

@@ -72,6 +72,26 @@ def test_a_wild_run_is_flagged_by_the_declared_rule_and_keeps_its_evidence(simul
     assert "leaves the headline" in wild.reason
 
 
+def test_the_partner_of_a_flagged_run_stands_once_and_not_in_the_headline(simulate_once):
+    made = simulate_once(blocks=14, outliers={"b06-1": 1.2}, noise=0.006)
+    found = [item for item in assessed(made.path).exclusions if "b06-" in item.run]
+    partner = made.folder("b06-2").name
+    assert {made.folder("b06-1").name: "outlier-z", partner: "unpaired"} == {item.run: item.rule for item in found}
+    assert 2 == len(found)
+    (reason,) = [item.reason for item in found if item.run == partner]
+    assert reason.startswith("block 6 has no other run to pair it with; flagged by residual")
+    assert "the residual cannot tell which is wild" in reason
+    assert "stays in the headline" not in reason
+
+
+def test_of_three_runs_in_a_block_the_residual_can_tell_which_is_wild(simulate_once):
+    names = {"a": 1.0, "b": 0.95, "c": 0.9}
+    made = simulate_once(configurations=names, blocks=14, outliers={"b06-1": 1.2}, noise=0.006)
+    found = assessed(made.path, Outliers(rule="none"), (("b", "a"), ("c", "a")))
+    assert [made.folder("b06-1").name] == [item.run for item in found.exclusions if "residual" in item.reason]
+    assert not any("cannot tell which" in item.reason for item in found.exclusions)
+
+
 def test_the_z_score_is_that_of_the_configuration_by_the_stated_ddof(simulate_once):
     made = simulate_once(blocks=12, outliers={"b06-1": 1.2}, noise=0.01)
     name = made.folder("b06-1").name
