@@ -60,6 +60,15 @@ def judge_measurement(
         yield from _short_window(record, present, rules)
 
 
+def judge_traces(
+    channels: Sequence[Channel], tallies: Mapping[str, Any], window: Phase, rules: Rules = UNMOVED
+) -> Iterator[Verdict]:
+    """Whether what tells the energy of each domain covers ``window``: for recordings that others made."""
+    for channel in channels:
+        if _is_trace(channel, channels):
+            yield from _channel(channel, tallies.get(channel.name), window, True, rules)
+
+
 def _late(record: RunRecord, rules: Rules) -> Iterator[Verdict]:
     """Of each instrument the share of readings that began later than they should have."""
     costs: dict[str, tuple[int, int]] = {}

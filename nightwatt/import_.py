@@ -94,6 +94,7 @@ def command(
 ) -> int:
     """Make a night of what others measured by hand; what its files do not say stays unknown."""
     from analysis.importers.cut import cut
+    from analysis.importers.judging import exclusions
     from analysis.importers.night import Order, write_night
     from analysis.importers.recording import Naming, doubts
     from analysis.importers.results import with_results
@@ -141,7 +142,8 @@ def command(
     )
     night = write_night(found, order)
     typer.echo(f"imported {len(found.recordings)} run{'' if len(found.recordings) == 1 else 's'}", err=True)
-    for note in (*doubts(found.recordings), *(note for item in found.recordings for note in item.notes)):
+    notes = (note for item in found.recordings for note in item.notes)
+    for note in (*exclusions(found.recordings), *doubts(found.recordings), *notes):
         typer.echo(f"  {note}", err=True)
     typer.echo("What these files do not say stays unknown:", err=True)
     for sentence in found.unknown:

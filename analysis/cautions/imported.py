@@ -17,7 +17,7 @@ def imported(seen: Evidence) -> Iterator[Caution]:
     yield Caution(
         "imported",
         f"This night was not measured by nightwatt: its runs were imported ({about.get('format')}: {listed(files, 3)}"
-        "). No gate, no judge and no verdict looked at them. Not known: "
+        "). No gate looked at them, and the judge at nothing but gaps in their readings. Not known: "
         + " ".join(str(item) for item in about.get("unknown") or ()),
         "Measure anew where an answer hangs on it.",
     )

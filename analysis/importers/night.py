@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from analysis.importers.judging import exclusions, is_spoilt, verdicts_of
 from analysis.importers.recording import Imported, ImportRefused, Recording, doubts
 from harness.errors import NightFolderError
 from harness.protocol import Protocol, from_json
@@ -212,7 +213,11 @@ def _write(
             "order": how,
             "sampled": imported.sampled,
             "unknown": list(imported.unknown),
-            "notes": [*doubts(imported.recordings), *(note for item in placed for note in item.recording.notes)],
+            "notes": [
+                *exclusions([item.recording for item in placed]),
+                *doubts(imported.recordings),
+                *(note for item in placed for note in item.recording.notes),
+            ],
         },
         "protocol": protocol.to_json(),
         "title": order.title,
@@ -253,6 +258,7 @@ def _write_run(folder: NightFolder, item: _Placed, first_ns: int, ended_ns: int 
     path = folder.runs / str(RunName(item.block, item.position, 1, slug(item.configuration)))
     path.mkdir()
     completed = recording.status is Status.COMPLETED
+    verdicts = verdicts_of(recording) if completed else ()
     record = RunRecord(
         slot=RunName(item.block, item.position, 1, "x").slot,
         block=item.block,
@@ -263,7 +269,8 @@ def _write_run(folder: NightFolder, item: _Placed, first_ns: int, ended_ns: int 
         levels=dict(recording.levels),
         seed=0,
         status=recording.status,
-        validity=Validity.VALID,
+        validity=Validity.INVALID if is_spoilt(verdicts) else Validity.VALID,
+        verdicts=verdicts,
         started_ns=begin_ns,
         ended_ns=end_ns,
         started_realtime_ns=(recording.begin_ns or 0) if stamped else 0,
