@@ -115,14 +115,23 @@ def test_augmented_images_are_cut_from_the_padded_ones(cnn, options, way, augmen
     assert set(range(24)) == set(labels.tolist())
 
 
-def test_every_image_is_seen_once_an_epoch_in_a_new_order(cnn, options):
-    images = np.zeros((50, 3, 32, 32), np.uint8)
-    batches = cnn.on_device(images, np.arange(50), options("--batch", "16"), cnn.torch.device("cpu"), training=True)
+@pytest.mark.parametrize("ready", [1, 16, 40, 4096])
+def test_every_image_is_seen_once_an_epoch_with_its_label_in_a_new_order(cnn, options, monkeypatch, ready):
+    monkeypatch.setattr(cnn, "READY_IMAGES", ready)  # less than a batch, one, some with a part left, all
+    images = np.broadcast_to(np.arange(50, dtype=np.uint8).reshape(-1, 1, 1, 1), (50, 3, 32, 32)).copy()
+    chosen = options("--batch", "16", "--augment", "none")
+    batches = cnn.on_device(images, np.arange(50), chosen, cnn.torch.device("cpu"), training=True)
+    orders = []
+    for _ in range(2):
+        epoch = list(batches())
+        assert [16, 16, 16, 2] == [len(labels) for _, labels in epoch]
+        numbers = [number for _, labels in epoch for number in labels.tolist()]
+        levels = np.concatenate([inputs[:, 0, 0, 0].numpy() for inputs, _ in epoch]) * cnn.STD[0] + cnn.MEAN[0]
+        assert numbers == np.rint(levels * 255).astype(int).tolist()
+        orders.append(numbers)
 
-    first, second = ([number for _, labels in batches() for number in labels.tolist()] for _ in range(2))
-
-    assert list(range(50)) == sorted(first) == sorted(second)
-    assert first != second
+    assert list(range(50)) == sorted(orders[0]) == sorted(orders[1])
+    assert orders[0] != orders[1]
 
 
 def test_evaluation_is_in_float32_and_changes_nothing(cnn, options):
