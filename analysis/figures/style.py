@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import io
+import os
 import textwrap
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -348,9 +349,11 @@ def few_colours(png: bytes, colours: int = 256, *, half: bool = False) -> bytes:
     return buffer.getvalue()
 
 
-def save(figure: Figure, folder: Path, stem: str) -> dict[str, Path]:
-    """Write ``figure`` below ``folder`` as ``stem.svg``, ``.pdf`` and ``.png``."""
-    paths = {suffix: folder / f"{stem}.{suffix}" for suffix in FORMATS}
+def save(figure: Figure, folder: str | os.PathLike[str], stem: str) -> dict[str, Path]:
+    """Write ``figure`` below ``folder``, which is made where it is not there, as ``stem.svg``, ``.pdf``, ``.png``."""
+    inside = Path(folder)
+    inside.mkdir(parents=True, exist_ok=True)
+    paths = {suffix: inside / f"{stem}.{suffix}" for suffix in FORMATS}
     for suffix, content in render(figure).items():
         paths[suffix].write_bytes(content)
     return paths

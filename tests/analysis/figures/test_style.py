@@ -8,7 +8,7 @@ import pytest
 from matplotlib.text import Text
 
 from analysis.figures.distribution import draw_distribution
-from analysis.figures.style import DOUBLE_IN, SINGLE_IN, TALLEST_IN, render
+from analysis.figures.style import DOUBLE_IN, SINGLE_IN, TALLEST_IN, render, save
 
 _MM = 25.4
 
@@ -36,3 +36,10 @@ def test_a_pdf_holds_its_letters_as_truetype_and_is_as_wide_as_the_figure(figure
     assert b"/Type3" not in pdf
     [width] = {float(box) for box in re.findall(rb"/MediaBox \[ 0 0 ([\d.]+) ", pdf)}
     assert width / 72 == pytest.approx(figure.get_size_inches()[0], abs=0.01)
+
+
+@pytest.mark.parametrize("kind", [str, lambda path: path])
+def test_a_figure_is_saved_into_a_folder_that_may_be_named_by_a_text_and_need_not_be_there(figure, tmp_path, kind):
+    paths = save(figure, kind(tmp_path / "not" / "there"), "energy")
+    assert [tmp_path / "not" / "there" / f"energy.{suffix}" for suffix in paths] == list(paths.values())
+    assert all(path.stat().st_size for path in paths.values())
