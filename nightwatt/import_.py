@@ -114,6 +114,7 @@ def command(
             "--accept-unit-error": accept_unit_error,
         },
     )
+    analysis = _analysis(override or [])
     given = _files(form, files, results or runs)
     if results is not None and runs is not None:
         raise UsageError(
@@ -129,6 +130,7 @@ def command(
         modelled=modelled,
         rapl=rapl,
         accept_unit_error=accept_unit_error,
+        needs_energy=_needs_energy(analysis),
     )
     found = _read(form, given, ways)
     if results is not None:
@@ -137,9 +139,7 @@ def command(
     if runs is not None:
         found = cut(found, runs, Naming.of(pattern))
         given = (*given, runs)
-    order = Order(
-        title or f"{files[0].stem} (imported)", files[0].stem, out, given, _analysis(override or []), _version()
-    )
+    order = Order(title or f"{files[0].stem} (imported)", files[0].stem, out, given, analysis, _version())
     night = write_night(found, order)
     typer.echo(f"imported {len(found.recordings)} run{'' if len(found.recordings) == 1 else 's'}", err=True)
     notes = (note for item in found.recordings for note in item.notes)
@@ -166,6 +166,7 @@ class _Ways:
     modelled: bool
     rapl: bool
     accept_unit_error: bool
+    needs_energy: bool
 
 
 def _read(form: str, files: tuple[Path, ...], ways: _Ways) -> Imported:
@@ -181,7 +182,14 @@ def _read(form: str, files: tuple[Path, ...], ways: _Ways) -> Imported:
     if form == codecarbon.FORMAT:
         return codecarbon.read(files, ways.naming, rapl=ways.rapl)
     quality = Quality.MODELLED if ways.modelled else Quality.MEASURED
-    settings = table.Settings(ways.configuration, quality, ways.source, ways.domain or "total", *ways.units)
+    settings = table.Settings(
+        ways.configuration,
+        quality,
+        ways.source,
+        ways.domain or "total",
+        *ways.units,
+        needs_energy=ways.needs_energy,
+    )
     return table.read(files, settings)
 
 
@@ -229,6 +237,11 @@ def _analysis(overrides: list[str]) -> dict[str, Any]:
             place = place.setdefault(name, {})
         place[inner[-1]] = value
     return body
+
+
+def _needs_energy(analysis: dict[str, Any]) -> bool:
+    """Whether what is compared is an energy or a power: an import's own metric may be anything that its table has."""
+    return str(analysis.get("metric", "energy")).replace("_", " ") in ("energy", "net energy", "power", "mean power")
 
 
 def _version() -> str:

@@ -23,6 +23,8 @@ class Line:
     file: Path
     number: int
     cells: Mapping[str, str]
+    separator: str = ","
+    """What stands between its cells in the file."""
 
     @property
     def where(self) -> str:
@@ -34,16 +36,32 @@ class Line:
         return self.cells.get(column, "").strip()
 
     def number_of(self, column: str, remedy: str) -> float:
-        """A finite number; refuses anything else."""
+        """A finite number, with a point or a comma before its decimals; refuses anything else."""
         text = self.text(column)
-        try:
-            value = float(text)
-        except ValueError:
-            value = math.nan
-        if not math.isfinite(value):
-            said = f"{text!r} is no number" if text else "nothing stands here"
+        value = plain_number(text)
+        if value is None:
+            said = f"{text!r} {'may be either of two numbers' if is_ambiguous(text) else 'is no number'}"
+            said = said if text else "nothing stands here"
             raise ImportRefused(said, where=f"{self.where}, column {column}", remedy=remedy)
         return value
+
+    def value_of(self, column: str) -> float | str:
+        """A finite number as one, anything else as text.
+
+        A comma stands before decimals only where the file's cells stand apart by something else; there a number that
+        could be either is refused.
+        """
+        text = self.text(column)
+        value = plain_number(text)
+        if "," not in text or self.separator == ",":
+            return text if value is None or "," in text else value
+        if is_ambiguous(text):
+            raise ImportRefused(
+                f"{text!r} may be either of two numbers",
+                where=f"{self.where}, column {column}",
+                remedy="write it with a point before its decimals, or without the comma",
+            )
+        return text if value is None else value
 
 
 def files_of(given: Sequence[Path], endings: Sequence[str] = (".csv",)) -> list[Path]:
@@ -115,7 +133,7 @@ def lines(file: Path, names: Sequence[str] = (), *, whole: bool = False) -> list
                 )
             row = dict(zip(header, cells, strict=True))
             row.pop(PASSED_OVER, None)
-            found.append(Line(file, reader.line_num, row))
+            found.append(Line(file, reader.line_num, row, separator))
     except csv.Error as error:
         raise ImportRefused(
             f"it is no CSV: {error}", where=f"{file}, line {reader.line_num}", remedy="mend this line"
@@ -171,6 +189,21 @@ def moment_ns(line: Line, column: str) -> tuple[int, bool]:
 
 _DECIMAL = re.compile(r"(?P<number>[+-]?(?:\d+(?:[.,]\d+)?|[.,]\d+)(?:[eE][+-]?\d+)?)\s*(?P<unit>[^\s\d.,].*)?")
 _THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}")
+
+
+def is_ambiguous(text: str) -> bool:
+    """Whether this is "1,234", which may be 1.234 or 1234."""
+    return _THOUSANDS.fullmatch(text) is not None
+
+
+def plain_number(text: str) -> float | None:
+    """A finite number without a unit, with a point or a comma before its decimals; None for anything else."""
+    try:
+        value = float(text)
+    except ValueError:
+        found = decimal_of(text)
+        return found[0] if found is not None and not found[1] else None
+    return value if math.isfinite(value) else None
 
 
 def decimal_of(text: str) -> tuple[float, str] | None:

@@ -20,7 +20,6 @@ from numpy.typing import NDArray
 
 from analysis.importers.cells import Line, lines, moment_ns
 from analysis.importers.recording import LONGEST_S, RUN, WHOLE, Imported, ImportRefused, Naming, Recording
-from analysis.importers.results import value_of
 
 STARTED, ENDED, DURATION = "started", "ended", "duration_s"
 UNKNOWN = "Whether the clock of the recording and that of the runs' begins and ends are the same: they are taken to be."
@@ -75,7 +74,7 @@ def _run(row: Line, recordings: Sequence[Recording], naming: Naming) -> Recordin
         duration_ns=end_ns - begin_ns,
         readings=readings,
         channels=tuple(channel for channel in covering.channels if channel.name in readings),
-        metrics={name: value_of(row.text(name)) for name in row.cells if name not in own and row.text(name)},
+        metrics={name: row.value_of(name) for name in row.cells if name not in own and row.text(name)},
         notes=(),
         start_temperature_C=_heat(covering, readings),
     )

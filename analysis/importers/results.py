@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -33,14 +32,5 @@ def with_results(recordings: Sequence[Recording], file: Path) -> tuple[Recording
         if len(by_name.get(name, ())) != 1 or name in found:
             what = "is in two rows" if name in found else "names no recording, or several"
             raise ImportRefused(f"{row.text(KEY)!r} {what}", where=where, remedy="name each recording's file once")
-        found[name] = {key: value_of(row.text(key)) for key in row.cells if key != KEY and row.text(key)}
+        found[name] = {key: row.value_of(key) for key in row.cells if key != KEY and row.text(key)}
     return tuple(replace(item, metrics={**item.metrics, **found.get(Path(item.where).stem, {})}) for item in recordings)
-
-
-def value_of(text: str) -> float | str:
-    """A finite number as one, anything else as text."""
-    try:
-        value = float(text)
-    except ValueError:
-        return text
-    return value if math.isfinite(value) else text

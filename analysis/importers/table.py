@@ -6,7 +6,6 @@ Units stand in the names of the columns: ``energy_kJ``, ``energy (Wh)``, ``gpu0.
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -34,6 +33,9 @@ _DOMAIN = r"[A-Za-z0-9]+(?:[_-][A-Za-z0-9]+)*"
 _ENERGY = re.compile(rf"(?:(?P<domain>{_DOMAIN})[.])?energy(?:_| ?\(|$)(?P<unit>\w*)\)?")
 _DURATION = re.compile(r"(?:duration|time)(?:_| ?\(|$)(?P<unit>\w*)\)?")
 _UNITS = "name its unit in the header, as in energy_J or energy (kWh), duration_s or duration (ms)"
+_SOURCE = "say it with --source, as in --source 'RAPL by perf'; --modelled where it was computed"
+_WITHOUT = "where durations are compared, without any energy: --set analysis.metric=duration"
+NO_ENERGY = "The energy: the table holds none. Temperatures; waits; other load."
 UNKNOWN = (
     "Power over time: a table holds totals of whole runs only.",
     "When the sensor's reading was last renewed before the begin and the end of a run: the edges' uncertainty.",
@@ -55,16 +57,12 @@ class Settings:
     energy_unit: str = ""
     """Instead of what the header says."""
     duration_unit: str = ""
+    needs_energy: bool = True
+    """False where something else is compared: then a table may hold no energy, and nothing was read from anywhere."""
 
 
 def read(files: Sequence[Path], settings: Settings) -> Imported:
     """Every run of ``files``; refuses settings that do not say what was read."""
-    if not settings.source.strip():
-        raise ImportRefused(
-            "a table does not say what its energy was read from",
-            where=str(files[0]),
-            remedy="say it with --source, as in --source 'RAPL by perf'; --modelled where it was computed",
-        )
     if not re.fullmatch(_DOMAIN, settings.domain):
         raise ImportRefused(
             f"{settings.domain!r} is no name of a domain", where="--domain", remedy="as in --domain wall"
@@ -78,8 +76,12 @@ def read(files: Sequence[Path], settings: Settings) -> Imported:
             recording, has_zone = _recording(row, columns, settings)
             recordings.append(recording)
             zoned &= has_zone
+    told = [item for item in recordings if item.channels]
+    if told and not settings.source.strip():
+        raise ImportRefused("a table does not say what its energy was read from", where=told[0].where, remedy=_SOURCE)
+    unknown = UNKNOWN if told else (NO_ENERGY,)
     zone = [] if zoned else ["The zone of the time stamps: their order counts, their clock is read as UTC."]
-    return Imported(FORMAT, tuple(recordings), (*UNKNOWN, *zone), sampled=False)
+    return Imported(FORMAT, tuple(recordings), (*unknown, *zone), sampled=False)
 
 
 @dataclass(frozen=True)
@@ -106,9 +108,10 @@ class _Columns:
             if (found := _ENERGY.fullmatch(name))
         ]
         durations = [(name, found["unit"]) for name in names if (found := _DURATION.fullmatch(name))]
-        for what, there in (("energy", energies), ("duration", durations)):
-            if not there:
-                raise ImportRefused(f"no column tells the {what}", where=header, remedy=_UNITS)
+        if not energies and settings.needs_energy:
+            raise ImportRefused("no column tells the energy", where=header, remedy=f"{_UNITS}; {_WITHOUT}")
+        if not durations:
+            raise ImportRefused("no column tells the duration", where=header, remedy=_UNITS)
         if len(durations) > 1 or len({domain for _, domain, _ in energies}) < len(energies):
             both = [name for name, *_ in (durations if len(durations) > 1 else energies)]
             raise ImportRefused(
@@ -130,7 +133,7 @@ def _unit(found: str, units: dict[str, float], told: str, column: str, where: st
 
 def _recording(row: Line, columns: _Columns, settings: Settings) -> tuple[Recording, bool]:
     status = _status(row)
-    remedy = "write the number with a point and no unit, or remove this line"
+    remedy = "write the number with a point before its decimals and no unit, or remove this line"
     duration_s = row.number_of(columns.duration, remedy) * columns.seconds
     if not 0 < duration_s <= LONGEST_S:
         where = f"{row.where}, column {columns.duration}"
@@ -174,16 +177,7 @@ def _status(row: Line) -> Status:
 
 
 def _metrics(row: Line, names: Sequence[str]) -> dict[str, float | str]:
-    found: dict[str, float | str] = {}
-    for name in names:
-        text = row.text(name)
-        try:
-            value = float(text)
-        except ValueError:
-            value = math.nan
-        if text:
-            found[name] = value if math.isfinite(value) else text
-    return found
+    return {name: row.value_of(name) for name in names if row.text(name)}
 
 
 def _channel(domain: str, settings: Settings) -> Channel:

@@ -272,6 +272,37 @@ def test_what_is_no_table_of_runs_is_refused_with_file_line_value_and_remedy(fil
     refused(lambda: table.read([path], TABLE), "runs.csv", *words)
 
 
+def test_a_table_of_durations_alone_is_a_night_where_they_are_compared(file, night):
+    rows = [f"{arm},{base + place},0.9" for place in range(6) for arm, base in (("a", 100), ("b", 150))]
+    path = file("runs.csv", "arm,duration_s,accuracy", *rows)
+    read = table.read([path], table.Settings(("arm",), needs_energy=False))
+    assert any("holds none" in sentence for sentence in read.unknown)
+    [found] = study(night(read, path, metric="duration", baseline="a")).comparisons
+    assert 1.4 < found.ratio.value < 1.5
+    assert 12 == found.ratio.n
+
+
+def test_a_table_whose_energy_is_there_says_where_it_is_from_whatever_is_compared(file, refused):
+    path = file("runs.csv", "arm,energy_J,duration_s", "a,1,1")
+    refused(lambda: table.read([path], table.Settings(("arm",), needs_energy=False)), "read from", "--source")
+
+
+def test_a_comma_may_stand_before_the_decimals_where_nothing_else_can_be_meant(file, refused):
+    path = file("runs.csv", "arm;energy_kJ;duration_s;accuracy;shape", "a;10,1;1e2;0,467;3x3", "b;9.5;99,25;0,5;1x1")
+    one, other = table.read([path], TABLE).recordings
+    assert [10_100, 9500] == pytest.approx([item.readings["imported/total.energy_J"][1][1] for item in (one, other)])
+    assert (100_000_000_000, 99_250_000_000) == (one.duration_ns, other.duration_ns)
+    assert {"accuracy": 0.467, "shape": "3x3"} == one.metrics
+    quoted = file("quoted.csv", "arm,energy_kJ,duration_s,layers", 'a,"10,1",100,"3,4"')
+    [item] = table.read([quoted], TABLE).recordings
+    assert 10_100 == pytest.approx(item.readings["imported/total.energy_J"][1][1])
+    assert {"layers": "3,4"} == item.metrics  # among cells that commas part a text with one is a text
+    either = file("either.csv", "arm;energy_J;duration_s", "a;1,234;1")
+    refused(lambda: table.read([either], TABLE), "line 2", "energy_J", "'1,234' may be either of two numbers")
+    metric = file("metric.csv", "arm;energy_J;duration_s;loss", "a;1,2;1;1,234")
+    refused(lambda: table.read([metric], TABLE), "line 2", "loss", "'1,234' may be either of two numbers")
+
+
 def test_a_table_that_nobody_says_what_was_read_of_is_refused(file, refused):
     path = file("runs.csv", "arm,energy_J,duration_s", "a,1,1")
     refused(lambda: table.read([path], table.Settings(("arm",))), "read from", "--source")

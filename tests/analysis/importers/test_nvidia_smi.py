@@ -137,7 +137,7 @@ def test_a_card_that_falls_away_leaves_its_run_without_a_total(file, night):
     whole = file("whole.csv", head, *(row.replace("22:00", "21:00") for row in rows))
     gone = file("gone.csv", head, *(row for place, row in enumerate(rows) if place < 40 or ", 0, " in row))
     [gone] = study(night(nvidia_smi.read([whole, gone], Naming()), whole, gone)).exclusions
-    assert ("no-energy", "the readings of gpu1 do not cover its window") == (gone.rule, gone.reason)
+    assert ("invalid", "not_covered") == (gone.rule, gone.reason)
 
 
 def test_a_header_that_was_written_again_and_a_line_that_was_cut_are_said(file):
