@@ -7,23 +7,21 @@
     each 0.5 s     unchanged for the larger of 10 s and 20 refreshes under load       ->  trouble, and in the report
 
 What stands still at rest may be right; a card at work whose power is the same to the last digit for ten seconds is not
-being read. So it counts only for as long as its load is known: a card's utilisation, for packages the processors'. What
-is modelled may be constant; only a simulated source stands for a real one. Part of the sampler; standard library only,
-and a few operations a reading.
+being read. So it counts only for as long as its load is known (``harness.instruments.workers``): a card's utilisation,
+for packages the processors', for a wall socket either. What is modelled may be constant; only a simulated source stands
+for a real one. Part of the sampler; standard library only, and a few operations a reading.
 """
 
 from __future__ import annotations
 
-import contextlib
 import math
-import os
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from harness.instruments.workers import Load, Workers
 from harness.record import Channel, Quality
-from harness.sensors.proc import CpuLoad
 from harness.sensors.sensor import Reading
 
 LIMIT_MARGIN = 1.2
@@ -35,36 +33,9 @@ LIMITS_KEPT = 3
 FROZEN_NS, FROZEN_REFRESHES = 10_000_000_000, 20
 TOLD_NS = 2_000_000_000
 """A value unchanged under load for less than this is not worth a line in the report."""
-GPU_LOADED_PCT = 10.0
-LOADED_CORES = 0.5
-"""A package is at work when half a core of the machine is."""
-LONGEST_STEP_NS = 5_000_000_000
-"""Between two readings of a load further apart than this nobody knows what it was."""
-
-
-class _Load:
-    """For how long a device was seen at work."""
-
-    def __init__(self, whose: str, threshold_pct: float) -> None:
-        self.whose = whose
-        self._threshold_pct = threshold_pct
-        self._t_ns = 0
-        self.percent = 0.0
-        """When it was last at work: what stood still is told after the work is over, too."""
-        self.loaded_ns = 0
-        """In all."""
-
-    def begin(self, t_ns: int) -> None:
-        """What was before ``t_ns`` nobody knows."""
-        self._t_ns = t_ns
-
-    def take(self, t_ns: int, percent: float) -> None:
-        """The load over the time before ``t_ns``, %."""
-        if percent >= self._threshold_pct:
-            self.percent = percent
-            if self._t_ns:
-                self.loaded_ns += min(t_ns - self._t_ns, LONGEST_STEP_NS)
-        self._t_ns = t_ns
+COARSE_SHARE, COARSE_NS = 0.005, 60_000_000_000
+"""A meter whose steps are this share of its value (1 W at 134 W) repeats itself under a steady load, for so long
+perhaps: it is given this time until its refreshes have been seen."""
 
 
 class _Watched:
@@ -99,25 +70,27 @@ class _Limit(_Watched):
 class _Utilisation(_Watched):
     """How busy a card is."""
 
-    def __init__(self, channel: Channel) -> None:
+    def __init__(self, channel: Channel, load: Load) -> None:
         super().__init__(channel)
-        self.load = _Load(channel.domain, GPU_LOADED_PCT)
+        self._load = load
 
     def take(self, t_ns: int, value: float) -> str:
         self.t_ns = t_ns
-        self.load.take(t_ns, value)
+        self._load.take(t_ns, value)
         return ""
 
 
 class _Energetic(_Watched):
     """One channel that tells power or energy."""
 
-    def __init__(self, channel: Channel, limit: _Limit | None, load: _Load | None) -> None:
+    def __init__(self, channel: Channel, limit: _Limit | None, load: Load | None) -> None:
         super().__init__(channel)
         self.load = load
         self._limit = limit
         self._is_power = channel.tells_power
         self._value = math.nan
+        self._step = math.inf
+        """The smallest change that was seen."""
         self._since_ns = 0
         """Since when its value is the same."""
         self._loaded_before_ns = 0
@@ -132,6 +105,7 @@ class _Energetic(_Watched):
         before_ns, before = self.t_ns, self._value
         self.t_ns, self._value = t_ns, value
         if value != before:
+            self._step = min(self._step, abs(value - before))  # NaN, of the first value, is never the smaller one
             self._since_ns = t_ns
             self._loaded_before_ns = self.load.loaded_ns if self.load is not None else 0
         if value < 0:
@@ -165,14 +139,29 @@ class _Energetic(_Watched):
         """For how long its readings are the same."""
         return self.t_ns - self._since_ns
 
-    def look(self, limit_ns: Callable[[Channel], int]) -> str:
+    def limit_ns(self, refresh_seen_s: float | None) -> int | None:
+        """From when on an unchanged value counts as frozen; None where that cannot be said.
+
+        A total in watt-hours stands still for half a minute, so that only what was seen of it tells its refresh.
+        """
+        if refresh_seen_s is None and self.channel.is_coarse_total:
+            return None
+        least_ns = FROZEN_NS
+        if refresh_seen_s is None and COARSE_SHARE * abs(self._value) < self._step < math.inf:
+            least_ns = COARSE_NS
+        refresh_s = max(self.channel.refresh_s, refresh_seen_s or 0.0)
+        return max(least_ns, round(FROZEN_REFRESHES * refresh_s * 1e9))
+
+    def look(self, refresh_seen_s: Callable[[str], float | None]) -> str:
         """See whether it stands still although its device is at work; returns the sentence that says so."""
         if self.load is None:
             return ""
         loaded_ns = min(self.load.loaded_ns - self._loaded_before_ns, self.unchanged_ns)
         if loaded_ns < TOLD_NS:
             return ""
-        frozen_ns = limit_ns(self.channel)
+        frozen_ns = self.limit_ns(refresh_seen_s(self.channel.name))
+        if frozen_ns is None:
+            return ""
         if loaded_ns > self.longest.get("loaded_ns", 0):
             self.longest = {
                 "begin_ns": self._since_ns, "end_ns": self.t_ns, "loaded_ns": loaded_ns, "limit_ns": frozen_ns,
@@ -202,20 +191,17 @@ class Credibility:
         self.trouble = ""
         """What stands still just now."""
         self._refresh_seen_s = refresh_seen_s
-        self._root = root
-        self._processors = _Load("the machine", 100 * LOADED_CORES / (cpus or os.cpu_count() or 1))
-        self._cpu_load: CpuLoad | None = None
+        self._workers = Workers(root, cpus)
         limits = {item.domain: _Limit(item) for item in channels if item.quantity == "power_limit_W"}
-        loads = {item.domain: _Utilisation(item) for item in channels if item.quantity == "utilisation_pct"}
-        self._watched: dict[str, _Watched] = {item.channel.name: item for item in (*limits.values(), *loads.values())}
+        loads = [item for item in channels if item.quantity == "utilisation_pct"]
+        self._watched: dict[str, _Watched] = {item.channel.name: item for item in limits.values()}
+        self._watched |= {item.name: _Utilisation(item, self._workers.card(item.domain)) for item in loads}
         self._energetic: list[_Energetic] = []
         for channel in channels:
             if channel.tells_energy:
                 measured, domain = channel.quality is Quality.MEASURED or channel.origin == "simulated", channel.domain
-                load = loads[domain].load if domain in loads else None
-                if domain.startswith("package-"):
-                    load = self._processors
-                item = _Energetic(channel, limits.get(domain) if measured else None, load if measured else None)
+                load = self._workers.of(domain, simulated=channel.origin == "simulated") if measured else None
+                item = _Energetic(channel, limits.get(domain) if measured else None, load)
                 self._watched[channel.name] = item
                 self._energetic.append(item)
             else:
@@ -238,28 +224,11 @@ class Credibility:
 
     def look(self, now_ns: int) -> None:
         """See which channels stand still although their devices are at work."""
-        self._look_at_processors(now_ns)
-        self.trouble = "; ".join(why for item in self._energetic if (why := item.look(self._limit_ns)))
+        workers = self._workers
+        asked = any(workers.by_processors(item.load) and item.unchanged_ns >= MEAN_NS for item in self._energetic)
+        workers.look(now_ns, asked=asked)
+        self.trouble = "; ".join(why for item in self._energetic if (why := item.look(self._refresh_seen_s)))
 
     def summary(self) -> Mapping[str, Mapping[str, Any]]:
         """By channel, its longest time unchanged under load."""
         return {item.channel.name: item.longest for item in self._energetic if item.longest}
-
-    def _limit_ns(self, channel: Channel) -> int:
-        """From when on an unchanged value counts as frozen."""
-        refresh_s = max(channel.refresh_s, self._refresh_seen_s(channel.name) or 0.0)
-        return max(FROZEN_NS, round(FROZEN_REFRESHES * refresh_s * 1e9))
-
-    def _look_at_processors(self, now_ns: int) -> None:
-        """Read their load while a package stands still; else nobody wants to know."""
-        if not any(item.load is self._processors and item.unchanged_ns >= MEAN_NS for item in self._energetic):
-            if self._cpu_load is not None:
-                self._cpu_load.close()
-                self._cpu_load = None
-            return
-        with contextlib.suppress(OSError, ValueError):  # no /proc: the load is not known, and there is no verdict
-            if self._cpu_load is None:
-                self._cpu_load = CpuLoad(self._root)
-                self._processors.begin(now_ns)
-            elif (share := self._cpu_load.since_last()) is not None:
-                self._processors.take(now_ns, 100 * share)

@@ -228,8 +228,8 @@ def test_a_value_that_is_not_read_does_not_stand_still():
     assert "" == credibility.trouble
 
 
-def test_where_no_load_is_known_there_is_no_verdict():
-    credibility = doubts(POWER, channel("meter/wall.power_W", origin="meter"))
+def test_where_no_load_is_known_there_is_no_verdict(tmp_path):
+    credibility = doubts(POWER, channel("meter/wall.power_W", origin="meter"), root=tmp_path)
     feed(credibility, "gpu0.power_W", [412.0] * 2000)
     feed(credibility, "meter/wall.power_W", [412.0] * 2000)
     credibility.look(140 * S)
@@ -256,7 +256,7 @@ class ProcStat:
 
     def __init__(self, root):
         self.path = root / "proc/stat"
-        self.path.parent.mkdir()
+        self.path.parent.mkdir(parents=True)
         self.busy = self.idle = 1000.0
         self.pass_s(0, 0)
 
@@ -282,6 +282,73 @@ def test_a_package_that_stands_still_is_told_while_half_a_core_is_at_work(tmp_pa
     assert told == ("package-0.energy_J" in credibility.summary())
 
 
+def plugged(domain, origin, refresh_s=0.2, quantity="power_W", kind=Kind.GAUGE):
+    return channel(f"{origin}/{domain}.{quantity}", kind, refresh_s, origin=origin)
+
+
+def beside_busy_processors(tmp_path, item, *, seconds=15, share=1.0, value=134.0, seen_s=None, begin=(), card_pct=None):
+    """What is told of a channel that stands still after the values ``begin``, read once a refresh."""
+    stat = ProcStat(tmp_path)
+    channels = (item,) if card_pct is None else (item, LOAD)
+    credibility = doubts(*channels, root=tmp_path, cpus=2, refresh_seen_s=lambda _name: seen_s)
+    values = [*begin, *[value] * round(seconds / item.refresh_s)]
+    for n, one in enumerate(values):
+        t_ns = 100 * S + round(n * item.refresh_s * S)
+        credibility.take([Reading(t_ns, item.name, one)])
+        if card_pct is not None and t_ns % S == 0:
+            credibility.take([Reading(t_ns, LOAD.name, card_pct)])
+        stat.pass_s(item.refresh_s, share)
+        credibility.look(t_ns)
+    assert (credibility.trouble != "") == (
+        item.name in credibility.summary()
+        and credibility.summary()[item.name]["loaded_ns"] >= credibility.summary()[item.name]["limit_ns"]
+    )
+    return credibility.trouble
+
+
+@pytest.mark.parametrize(
+    ("domain", "origin"),
+    [
+        ("wall", "meter"), ("wall-2", "meter"), ("node", "slurm"), ("system", "hwmon"), ("psys", "rapl"),
+        ("dram-0", "rapl"), ("ina226-vdd", "hwmon"), ("module-0", "nvml"),
+    ],
+)  # fmt: skip
+def test_every_measured_domain_that_stands_still_while_the_processors_work_is_told(tmp_path, domain, origin):
+    item = plugged(domain, origin)
+    told = beside_busy_processors(tmp_path, item)
+    assert f"{item.name} has stood at 134 W for more than 10 s although the machine is at work" in told
+    assert "" == beside_busy_processors(tmp_path / "idle", item, share=0.1)
+
+
+def test_a_wall_meter_that_stands_still_while_a_card_works_is_told_and_names_the_card(tmp_path):
+    item = plugged("wall", "meter")
+    told = beside_busy_processors(tmp_path, item, share=0.0, card_pct=97.0)
+    assert "meter/wall.power_W has stood at 134 W for more than 10 s although gpu0 is at work" in told
+    assert "" == beside_busy_processors(tmp_path / "idle", item, share=0.0, card_pct=3.0)
+
+
+def test_a_chip_on_a_card_whose_load_nobody_knows_may_stand_still(tmp_path):
+    assert "" == beside_busy_processors(tmp_path, plugged("amdgpu-ppt", "hwmon"), seconds=30)
+
+
+def test_a_meter_of_whole_watts_is_given_time_until_its_refreshes_were_seen(tmp_path):
+    item = plugged("wall", "meter", refresh_s=1.0)
+    whole, fine = (134.0, 135.0), (134.1, 133.9)
+    assert "" == beside_busy_processors(tmp_path / "a", item, seconds=50, begin=whole)
+    assert "more than 60 s" in beside_busy_processors(tmp_path / "b", item, seconds=70, begin=whole)
+    assert "more than 20 s" in beside_busy_processors(tmp_path / "c", item, seconds=30, begin=fine)
+    assert "more than 20 s" in beside_busy_processors(tmp_path / "d", item, seconds=30, begin=whole, seen_s=1.0)
+    assert "" == beside_busy_processors(tmp_path / "e", item, seconds=150, begin=whole, seen_s=8.0)
+
+
+def test_a_meter_s_total_is_judged_by_the_refreshes_that_were_seen_of_it(tmp_path):
+    """One watt-hour at 134 W takes 27 s."""
+    total = plugged("wall", "meter", quantity="energy_J", kind=Kind.COUNTER, refresh_s=1.0)
+    assert "" == beside_busy_processors(tmp_path / "a", total, seconds=200)
+    assert "" == beside_busy_processors(tmp_path / "b", total, seconds=200, seen_s=27.0)
+    assert "more than 200 s" in beside_busy_processors(tmp_path / "c", total, seconds=220, seen_s=10.0)
+
+
 def test_without_proc_the_load_is_not_known(tmp_path):
     credibility = doubts(PACKAGE, root=tmp_path)
     for n in range(60):
@@ -296,4 +363,4 @@ def test_the_processors_are_not_looked_at_while_all_packages_move(tmp_path):
     for n in range(60):
         credibility.take([Reading((100 + n) * S, "package-0.energy_J", 77.0 + n)])
         credibility.look((100 + n) * S)
-    assert credibility._cpu_load is None
+    assert credibility._workers._cpu_load is None
