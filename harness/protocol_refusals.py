@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import shlex
 import typing
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -85,6 +86,8 @@ def _refusal(place: tuple[str | int, ...], alike: Sequence[Mapping[str, Any]], t
     if error["type"] == "missing":
         section = ".".join(keys[:-1])
         remedy = f"add {keys[-1]} = …" + (f" to [{section}]" if section else " above the first section")
+        if _section_of(getattr(known_keys().get(".".join(keys)), "annotation", None)) is not None:
+            remedy = f"add the section [{'.'.join(keys)}]{_within(keys)}"
         enclosing = names if in_array or len(names) == 1 or names[0] == "workload" else names[:-1]
         return Refusal(Problem(key, "missing", remedy=remedy), enclosing)
     value = shown(_at(place, table))
@@ -119,11 +122,32 @@ def _remedy(error: Mapping[str, Any], value: Any) -> str:
         choices = str(error["ctx"]["expected"]).replace("'", "").replace(" or ", ", ").split(", ")
         near = difflib.get_close_matches(value, choices, 1)
         return f'did you mean "{near[0]}"?' if near else ""
+    if error["type"] == "tuple_type" and isinstance(value, str) and error["loc"][-1] == "command":
+        return f"write [{', '.join(map(shown, _words_of(value)))}]"  # whole, however long: it is to be copied
     if error["type"] == "tuple_type" and not isinstance(value, dict):
         return f"write [{shown(value)}]"
     if error["type"] == "string_type" and isinstance(value, int | float):
         return f'write "{shown(value)}"'
     return ""
+
+
+def _words_of(command: str) -> list[str]:
+    """A command line as a shell would take it apart; whole where its quotation marks do not close."""
+    try:
+        return shlex.split(command) or [command]
+    except ValueError:
+        return [command]
+
+
+def _within(keys: tuple[str, ...]) -> str:
+    """What a section cannot be without, in words: " with command = …"."""
+    prefix = f"{'.'.join(keys)}."
+    needed = [
+        key.removeprefix(prefix)
+        for key, field in known_keys().items()
+        if key.startswith(prefix) and "." not in key.removeprefix(prefix) and field.is_required()
+    ]
+    return f" with {', '.join(f'{name} = …' for name in needed)}" if needed else ""
 
 
 def _default_of(keys: tuple[str, ...]) -> str:

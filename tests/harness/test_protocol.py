@@ -214,6 +214,26 @@ def test_a_factor_must_be_an_array(problems):
     assert ("must be an array, as in [1, 2]", "write [1]") == (problem.what, problem.remedy)
 
 
+@pytest.mark.parametrize(
+    ("command", "remedy"),
+    [
+        ("python crash.py --note 'two words' {width}", '["python", "crash.py", "--note", "two words", "{width}"]'),
+        ("sh -c 'never closed", """["sh -c 'never closed"]"""),
+        ("", '[""]'),
+        ("a " * 100, f"[{', '.join(['"a"'] * 100)}]"),
+    ],
+)
+def test_a_command_that_is_a_line_is_shown_as_its_words_whole(problems, command, remedy):
+    found = problems(SOUND + f'[warmup]\ncommand = "{command}"\n')["warmup.command"]
+    assert ("must be an array, as in [1, 2]", f"write {remedy}") == (found.what, found.remedy)
+
+
+def test_a_missing_section_is_asked_for_as_one_with_what_it_needs(problems):
+    found = problems("")
+    assert "add the section [workload] with command = …" == found["workload"].remedy
+    assert "add title = … above the first section" == found["title"].remedy
+
+
 def test_a_long_value_is_shortened_and_shown_as_toml():
     assert '{a = [1, true, "x"]}' == shown({"a": [1, True, "x"]})
     assert 80 == len(shown("x" * 500))
