@@ -220,7 +220,7 @@ def test_a_factor_must_be_an_array(problems):
         ("python crash.py --note 'two words' {width}", '["python", "crash.py", "--note", "two words", "{width}"]'),
         ("sh -c 'never closed", """["sh -c 'never closed"]"""),
         ("", '[""]'),
-        ("a " * 100, f"[{', '.join(['"a"'] * 100)}]"),
+        ("a " * 100, "[" + ", ".join(['"a"'] * 100) + "]"),
     ],
 )
 def test_a_command_that_is_a_line_is_shown_as_its_words_whole(problems, command, remedy):
