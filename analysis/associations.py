@@ -1,7 +1,8 @@
 """Do runs of one configuration that use more energy differ in something else too? Spearman, each by itself.
 
 Over all runs together the configurations' own differences would be taken for an association of runs (E. H. Simpson,
-J. R. Stat. Soc. B 13, 1951): where the pooled sign is the other one, the note says so. Exploratory, not corrected.
+J. R. Stat. Soc. B 13, 1951): where the pooled sign is the other one, the note says so, and calls it the paradox only
+where both are told apart from zero. Exploratory, not corrected.
 """
 
 from __future__ import annotations
@@ -42,7 +43,17 @@ def associations(
             test = spearman_test(f"{what}, within {configuration}", left, right, level)
             turned = test.statistic is not None and pooled.statistic is not None
             if turned and (test.statistic or 0.0) * (pooled.statistic or 0.0) < 0:
-                note = f"over all configurations together it is {pooled.statistic:.2f} (Simpson's paradox)"
+                paradox = all(_apart(item, level) for item in (test, pooled))
+                note = f"over all configurations together it is {pooled.statistic:.2f}"
+                note += " (Simpson's paradox)" if paradox else ""
                 test = replace(test, note=f"{test.note}; {note}" if test.note else note)
             tests.append(test)
     return tests
+
+
+def _apart(test: Test, level: float) -> bool:
+    """Whether the interval excludes zero; where there is none (|rho| of 1, three runs), whether p does."""
+    found = test.estimate
+    if found is not None and found.low is not None and found.high is not None:
+        return found.low * found.high > 0
+    return test.p is not None and test.p < 1 - level
