@@ -12,8 +12,10 @@ def retired(night: Night) -> dict[str, str]:
     """Configuration -> the outcome fault with which its first two runs ended, where it was executed no more.
 
     The rule is that of the night itself (``harness.progress``): the same fault in replicates 1 and 2, by runs that the
-    measurement did not spoil.
+    measurement did not spoil. An imported night has no such rule: whatever was to be executed, was.
     """
+    if night.imported:
+        return {}
     faults: dict[str, dict[int, Status]] = {}
     for record in night.records.values():
         counts = record.block > 0 and record.validity is Validity.VALID

@@ -12,6 +12,7 @@ from scipy import stats
 from analysis.listings.attempts import by_configuration, cohorts
 from analysis.load import load
 from analysis.report import write_report
+from analysis.retirement import retired
 from analysis.statistics.cohorts import INSEPARABLE, difference_over_cohorts
 from analysis.study import study
 
@@ -192,6 +193,15 @@ def test_every_configuration_is_listed_with_all_its_attempts(simulate):
     assert 4 + 4 + 1 == frame.attempts.sum()
     assert [1, 1] == [frame.invalid.sum(), frame.failed.sum()]
     assert {"1 × foreign_load", "1 × failed"} <= {part for why in frame.why for part in why.split("; ")}
+
+
+def test_an_imported_night_has_no_retirement(simulate):
+    made = simulate(blocks=4, failed=tuple(f"b0{block}-{place}" for block in range(1, 5) for place in (1, 2)))
+    plan = json.loads((made.path / "plan.json").read_text())
+    (made.path / "plan.json").write_text(json.dumps({**plan, "imported": {"format": "table", "order": "known"}}))
+    night = load(made.path)
+    assert {} == retired(night)
+    assert "retired" not in {item.code for item in study(night).cautions}
 
 
 def test_a_retired_configuration_stays_with_its_reason(simulate):
