@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, fields, replace
 
 import pandas as pd
@@ -16,6 +17,7 @@ from analysis.listings import ratios as of_ratios
 from analysis.listings import roofline as of_roofs
 from analysis.listings import within as of_time
 from analysis.load import Night
+from analysis.response import DURATION
 from analysis.study import Study
 from analysis.tables import Table
 
@@ -34,8 +36,8 @@ NAMES = (
 """Every name that a table of a report can have."""
 _OF_ENERGY = ("results", "time", "drift", "exclusions", "tests", "runs")
 """The sections whose numbers are what they are because of the power that was recorded."""
-_NOT_OF_ENERGY = ("metrics", "loads", "equivalence", "outlier-rule")
-"""Tables among them whose numbers are not."""
+_NOT_OF_ENERGY = ("metrics", "loads", "outlier-rule")
+"""Tables among them whose numbers are not: what the workload reported, how busy devices were, counts and rates."""
 
 
 @dataclass(frozen=True)
@@ -112,20 +114,28 @@ def sections(night: Night, study: Study, rows: pd.DataFrame) -> Sections:
         methods=(of_night.facts("design", "The design and the analysis plan", found.design),),
         reproduce=(of_night.facts("reproduce", "What it was made with", found.reproduce),),
     )
-    return _labelled(listed, rehearsal=night.rehearsal, quality=found.quality)
+    reported = [str(name).removeprefix("metric.") for name in rows if str(name).startswith("metric.")]
+    return _labelled(listed, rehearsal=night.rehearsal, quality=found.quality, reported=reported)
 
 
-def _labelled(listed: Sections, *, rehearsal: bool, quality: str) -> Sections:
+def _beside_energy(table: Table, reported: Collection[str]) -> bool:
+    """Whether none of a table's numbers is what it is because of the power that was recorded."""
+    if table.name == "equivalence":
+        return set(table.frame["metric"]) <= {*reported, DURATION}
+    return table.name in _NOT_OF_ENERGY
+
+
+def _labelled(listed: Sections, *, rehearsal: bool, quality: str, reported: Collection[str]) -> Sections:
     """The tables with what must be known of their numbers in their titles: a table is read, and copied, by itself.
 
     What a program reads has the quality as a column.
     """
 
     def titled(section: str, table: Table) -> Table:
-        of_energy = section in _OF_ENERGY and "quality" not in table.frame
+        of_energy = section in _OF_ENERGY and "quality" not in table.frame and not _beside_energy(table, reported)
         told = " (modelled, not measured)" if of_energy and quality == "modelled" else ""
         named = replace(table, title=f"{'REHEARSAL: ' if rehearsal else ''}{table.title}{told}")
-        if not of_energy or table.name in _NOT_OF_ENERGY:
+        if not of_energy:
             return named
         return replace(named, frame=table.frame.assign(quality=quality), also=(*table.also, "quality"))
 

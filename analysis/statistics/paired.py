@@ -13,7 +13,16 @@ from numpy.typing import ArrayLike
 from scipy import stats
 
 from analysis.findings import Estimate, Test
-from analysis.statistics.scatter import NO_SCATTER, NOT_POSITIVE, TOO_FEW, Values, has_scatter, largest, paired
+from analysis.statistics.scatter import (
+    NO_SCATTER,
+    NOT_POSITIVE,
+    TOO_FEW,
+    Values,
+    has_scatter,
+    largest,
+    paired,
+    without_rounding,
+)
 
 PAIRED_LOGS = "paired t on logs"
 PAIRED = "paired t"
@@ -41,7 +50,7 @@ def _t(name: str, differences: Values, size: float, level: float, unit: str, *, 
     n = differences.size
     if n == 0:
         return _nothing(name, 0, unit, TOO_FEW)
-    centre = float(np.mean(differences))
+    centre = without_rounding(float(np.mean(differences)), size)
     value = math.exp(centre) if exponential else centre
     if n < 2 or not has_scatter(differences, size):
         note = TOO_FEW if n < 2 else NO_SCATTER

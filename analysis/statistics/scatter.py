@@ -42,6 +42,11 @@ def has_scatter(data: Values, size: float | None = None) -> bool:
     return float(np.ptp(data)) > _RELATIVE * max(size, np.finfo(float).tiny)
 
 
+def without_rounding(centre: float, size: float) -> float:
+    """A difference of values of this ``size``: 0 where it is no more than their rounding."""
+    return 0.0 if abs(centre) <= _RELATIVE * size else centre
+
+
 def has_error(variance: float, size: float) -> bool:
     """Whether a ``variance`` is more than the rounding of values of this ``size``; else p is next to 0."""
     return variance > (_RELATIVE * max(size, np.finfo(float).tiny)) ** 2

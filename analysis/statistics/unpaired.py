@@ -14,7 +14,16 @@ from numpy.typing import ArrayLike
 from scipy import stats
 
 from analysis.findings import Estimate, Test
-from analysis.statistics.scatter import NO_SCATTER, NOT_POSITIVE, TOO_FEW, Values, has_scatter, largest, values
+from analysis.statistics.scatter import (
+    NO_SCATTER,
+    NOT_POSITIVE,
+    TOO_FEW,
+    Values,
+    has_scatter,
+    largest,
+    values,
+    without_rounding,
+)
 
 Spread = Literal["welch", "pooled"]
 
@@ -64,9 +73,9 @@ def _t(spread: Spread, left: Values, right: Values, level: float, unit: str, *, 
     n = (left.size, right.size)
     if min(n) == 0:
         return Test(name, None, None, n, note=TOO_FEW, estimate=Estimate(None, unit, note=TOO_FEW))
-    centre = float(np.mean(left) - np.mean(right))
-    value = math.exp(centre) if logs else centre
     size = largest(left, right, np.ones(int(logs)))
+    centre = without_rounding(float(np.mean(left) - np.mean(right)), size)
+    value = math.exp(centre) if logs else centre
     enough = min(n) >= 2 if spread == "welch" else sum(n) >= 3
     if not enough or not any(has_scatter(part, size) for part in (left, right)):
         note = NO_SCATTER if enough else TOO_FEW

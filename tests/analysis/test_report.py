@@ -298,6 +298,8 @@ def test_what_was_not_measured_says_so_first_and_on_every_figure(simulate):
         assert [] == [name for name, text in told.items() if "REHEARSAL" not in text]
         for name in ("summary", "comparisons", "effects", "exploratory", "drift", "exclusions", "tests", "runs"):
             assert "(modelled, not measured)" in told[name]
+        for name in ("metrics", "outlier-rule"):  # what the workload reported was not made from power
+            assert "modelled" not in told[name]
 
 
 @pytest.mark.parametrize(

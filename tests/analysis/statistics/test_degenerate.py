@@ -154,3 +154,11 @@ def test_levels_whose_runs_are_equal_are_not_told_apart_by_rounding():
     assert "no scatter in a part" in whole.note
     assert "no scatter in a part" in pair.note
     assert 1e-6 < scattered.p < 0.05
+
+
+def test_a_difference_that_is_only_rounding_is_zero():
+    left, right = [0.1 + 0.2] * 3, [0.3] * 3
+    assert left[0] - right[0] != 0
+    assert 0.0 == paired_difference(left, right, "W", 0.95).estimate.value
+    assert 0.0 == unpaired.difference(left, right, "W", 0.95).estimate.value
+    assert 5e-8 == pytest.approx(paired_difference([1 + 5e-8] * 3, [1.0] * 3, "W", 0.95).estimate.value)
