@@ -90,8 +90,8 @@ def protocol_files(name: str, folder: Path) -> list[File]:
     else:
         window = "burn"
         workload = (
-            "# Put your own command here; `nightwatt new workload` writes a start.\n"
-            'command = ["{python}", "{workloads}/burn.py", "--device", "cpu", "--duration", "{size}"]'
+            "# Put your own command here; `nightwatt new workload` writes a start. This one burns 10 and 20 s.\n"
+            'command = ["{python}", "{workloads}/burn.py", "--device", "cpu", "--duration", "{size}0"]'
         )
     filled = {"@NAME@": name, "@WORKLOAD@": workload, "@WINDOW@": window, "@ENVIRONMENT@": environment}
     content = PROTOCOL

@@ -16,6 +16,7 @@ import random
 import marks
 
 EPOCHS = 3
+POINTS = 12_000_000  # of an epoch at size 1: some two seconds, so that the whole window has room for slow sensors
 
 
 def main() -> None:
@@ -34,7 +35,7 @@ def main() -> None:
         for epoch in range(1, EPOCHS + 1):
             with marks.phase(f"epoch {epoch}") as metrics:
                 # Replace this by your own work. Here: pi, by throwing darts.
-                points = 2_000_000 * options.size
+                points = POINTS * options.size
                 hits = sum(random.random() ** 2 + random.random() ** 2 <= 1 for _ in range(points))
                 accuracy = 1 - abs(4 * hits / points - 3.141592653589793) / 3.141592653589793
                 metrics["accuracy"] = accuracy
@@ -66,7 +67,7 @@ mark() {
 
 # Everything that is not to be compared.
 mark begin setup
-loops=$((size * 1000000))
+loops=$((size * 6000000)) # some six seconds at size 1: a window has to hold 20 values of the slowest sensor
 mark end setup
 
 # The window: `window = "train"` in the protocol. Replace the loop by your own program.
@@ -91,7 +92,9 @@ title = "Does size 2 of @NAME@ use more energy than size 1?"
 [workload]
 @WORKLOAD@
 timeout_s = 600
-window = "@WINDOW@" # the phase whose energy is compared; without this line the whole process
+# The phase whose energy is compared; without this line the whole process. Let it last 20 values of the slowest sensor:
+# 4 s where power is modelled, 2 s for a card's counter, 20 s for a wall meter that is asked once a second.
+window = "@WINDOW@"
 @ENVIRONMENT@
 [factors] # what is varied on purpose; every combination is one configuration
 size = [1, 2]

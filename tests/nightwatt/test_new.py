@@ -49,6 +49,7 @@ def test_a_new_python_workload_runs_as_it_stands(here):
 
     assert ["darts.py", "marks.py"] == names(here)
     assert filecmp.cmp(ROOT / "workloads" / "marks.py", "marks.py", shallow=False)
+    Path("darts.py").write_text(Path("darts.py").read_text().replace("12_000_000", "200_000"))  # a test has less time
     done, marks = executed(sys.executable, "darts.py", "--seed", "3")
     assert (0, "") == (done.returncode, done.stderr)
     assert ["setup", "train", "epoch 1", "epoch 2", "epoch 3"] == [phase.name for phase in marks.phases]
@@ -61,7 +62,7 @@ def test_a_new_shell_workload_runs_as_it_stands(here):
 
     assert ["loop.sh"] == names(here)
     assert os.access("loop.sh", os.X_OK)
-    Path("loop.sh").write_text(Path("loop.sh").read_text().replace("1000000", "1000"))  # a test has less time
+    Path("loop.sh").write_text(Path("loop.sh").read_text().replace("6000000", "1000"))  # a test has less time
     done, marks = executed("./loop.sh", "2", "7", NIGHTWATT_PYTHON=sys.executable)
     assert (0, "", "size 2: 2000 loops\n") == (done.returncode, done.stderr, done.stdout)
     assert ["setup", "train"] == [phase.name for phase in marks.phases]
@@ -81,7 +82,7 @@ def test_a_new_shell_workload_runs_by_itself(here):
     [
         (False, ("{python}", "mine.py", "--size", "{size}", "--seed", "{seed}"), "train"),
         (True, ("sh", "mine.sh", "{size}", "{seed}"), "train"),
-        (None, ("{python}", "{workloads}/burn.py", "--device", "cpu", "--duration", "{size}"), "burn"),
+        (None, ("{python}", "{workloads}/burn.py", "--device", "cpu", "--duration", "{size}0"), "burn"),
     ],
 )
 def test_a_new_protocol_is_valid_and_takes_the_workload_beside_it(here, shell, command, window):
