@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Literal
 
 from analysis.load import Night
@@ -40,6 +41,27 @@ def declared(
         rests = {analysis.rest(night.levels.get(name, {})): name for name in names}
         pairs += contrasts(names, rests.get(analysis.baseline or ""), family=asked)
     return pairs, None
+
+
+def called(night: Night, analysis: Analysis) -> dict[str, str]:
+    """What a sentence calls each configuration (within cells: each level) of one factor that is a number: "size 9".
+
+    Empty where several factors make up the names, which then hold them already; words ("lean") say enough.
+    """
+    factors = [name for name in next(iter(night.levels.values()), {}) if name not in analysis.within]
+    if len(factors) != 1:
+        return {}
+    found = {}
+    for name, levels in night.levels.items():
+        level = levels.get(factors[0])
+        if isinstance(level, (bool, int, float)) or (isinstance(level, str) and _NUMBER.fullmatch(level)):
+            short = analysis.rest(levels) if analysis.within else name
+            found[short] = f"{factors[0]} {short}"
+    return found
+
+
+_NUMBER = re.compile(r"[-+]?[0-9][0-9.,:_eExX*/+-]*")
+"""A text that is a number, or numbers ("1e-3", "9x9", "0,1")."""
 
 
 def method_of(night: Night, analysis: Analysis) -> Method:

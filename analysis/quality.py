@@ -297,6 +297,7 @@ def _about(runs: pd.DataFrame, outliers: Outliers, scored: Response) -> dict[str
         "response": scored.name,
         "n": counts,
         "largest_z": max(known, default=None),
+        "unscored": int((runs.eligible & runs.scored.isna()).sum()),
         "could_fire": bool(can),
         "cannot_fire_for": [name for name in counts if name not in can],
         "hidden_from": {name: hidden_from(n, z, outliers.ddof) for name, n in counts.items() if n > 1},

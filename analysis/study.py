@@ -37,7 +37,7 @@ from analysis.factor_ranks import factor_ranks
 from analysis.facts import design as design_facts
 from analysis.facts import read_by as sources_read
 from analysis.facts import reproduce
-from analysis.family import declared, method_of
+from analysis.family import called, declared, method_of
 from analysis.findings import Findings, Test
 from analysis.grid import grid
 from analysis.groups import groups
@@ -51,6 +51,7 @@ from analysis.ratio_responses import with_ratios
 from analysis.ratios import ratios
 from analysis.response import DURATION, ENERGY, NET, POWER, Response, find, responses
 from analysis.roofline import rooflines
+from analysis.slots import slots_of
 from analysis.sources import absolute_class, recorded, sources
 from analysis.traces import Traces, grid_of, reduce_run
 from analysis.tradeoff import tradeoff
@@ -111,7 +112,7 @@ def examine(night: Night, plan: Analysis | None = None) -> Study:
     response = found[DURATION] if timed and not asked.is_there else asked
     configurations = night.configurations
     family, _ = declared(night, analysis)
-    method = method_of(night, analysis)
+    method, names = method_of(night, analysis), called(night, analysis)
     scored = find(found, night.runs, analysis.outliers.metric) if analysis.outliers.metric else None
     assessment = assess(night, response, analysis.outliers, family, scored=scored)
     runs = _with_parts(assessment.runs, found, response)
@@ -165,14 +166,22 @@ def examine(night: Night, plan: Analysis | None = None) -> Study:
             domains=choice.domains,
             sources=list(dict.fromkeys(of_choice(frame, choice).source)),
             instead="" if response is asked else f"{asked.name} was asked for and no run has it: {response.phrase}",
+            so_far=slots_of(night).so_far(blocked=night.blocked),
         ),
         headline=by_node.refusal
         or headline(
-            compared, described, response, read_by, absolute_class(told), correction=method.correction, cells=by_cell
+            compared,
+            described,
+            response,
+            read_by,
+            absolute_class(told),
+            correction=method.correction,
+            cells=by_cell,
+            called=names,
         ),
         over_cells=by_cell,
         rooflines=rooflines(night, runs),
-        headline_all="" if by_node.refusal else headline_all(compared, assessment.rule, response),
+        headline_all="" if by_node.refusal else headline_all(compared, assessment.rule, response, names),
         response=response.label,
         unit=response.unit,
         domains=response.domains,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -23,11 +24,18 @@ NOT_WHAT_WAS_ASKED = "Not what was asked for: {instead} is compared instead."
 
 
 def first_line(
-    *, rehearsal: bool, quality: str, domains: Sequence[str], sources: Sequence[str], instead: str = ""
+    *,
+    rehearsal: bool,
+    quality: str,
+    domains: Sequence[str],
+    sources: Sequence[str],
+    instead: str = "",
+    so_far: str = "",
 ) -> str:
-    """What must stand above everything else; empty for a measured night that has what was asked for.
+    """What must stand above everything else; empty for a measured night, executed as planned, of what was asked for.
 
-    ``instead`` says what is compared in place of what was asked for, "" where nothing is.
+    ``instead`` says what is compared in place of what was asked for, ``so_far`` how much of the night there is; ""
+    where there is nothing to say.
     """
     modelled = quality == "modelled"
     if rehearsal:
@@ -36,7 +44,7 @@ def first_line(
         said = MODELLED.format(domains=", ".join(domains), sources=", ".join(sources) or "a model")
     else:
         said = ""
-    return f"{said} {NOT_WHAT_WAS_ASKED.format(instead=instead)}".strip() if instead else said
+    return " ".join(filter(None, (said, so_far, NOT_WHAT_WAS_ASKED.format(instead=instead) if instead else "")))
 
 
 def headline(
@@ -48,43 +56,56 @@ def headline(
     *,
     correction: Correction = "holm",
     cells: Sequence[OverCells] = (),
+    called: Mapping[str, str] | None = None,
 ) -> str:
     """One sentence: the ratio and its interval first, then n, then what was measured by what.
 
     Of comparisons within ``cells``: how many are told apart, then each pair over them.
 
-    ``sensor_class``, of what is compared, stands beside absolute figures only.
+    ``sensor_class``, of what is compared, stands beside absolute figures only. ``called``: what configurations are
+    called where their names alone say nothing (``family.called``).
     """
+    called = called or {}
     if not any(group.n_headline for group in groups):
         return _nothing(groups, response)
     read_by = ", ".join(dict.fromkeys(brief(source) for source in sources))
     by = f"{response.quality} by {read_by}" if read_by else response.quality
     if not comparisons:
-        return _single(groups, response, by, sensor_class)
+        return _single(groups, response, by, sensor_class, called)
     if len(comparisons) == 1:
-        return f"{_compared(comparisons[0], comparisons[0].ratio, comparisons[0].decision, response)}; {by}."
+        return f"{_compared(comparisons[0], comparisons[0].ratio, comparisons[0].decision, response, called)}; {by}."
     told = [item for item in comparisons if item.ratio.value is not None]
     apart = [item for item in comparisons if item.decision in (LOWER, HIGHER)]
     if not told:
         return f"No ratio can be told for any of {len(comparisons)} comparisons of {response.phrase}; {by}."
     if cells:
-        return f"{_over_cells(comparisons, cells, response, correction)}; {by}."
-    lowest = min(told, key=lambda item: item.ratio.value if item.ratio.value is not None else 0.0)
-    first = _compared(lowest, lowest.ratio, lowest.decision, response)
+        return f"{_over_cells(comparisons, cells, response, correction, called)}; {by}."
+    furthest = max(told, key=lambda item: _distance(item.ratio))
+    first = _compared(furthest, furthest.ratio, furthest.decision, response, called)
     return (
-        f"{first}: the lowest ratio of {len(comparisons)} comparisons, of which {len(apart)} "
+        f"{first}: the ratio furthest from 1 of {len(comparisons)} comparisons, of which {len(apart)} "
         f"{'is' if len(apart) == 1 else 'are'} told apart after {SHORT[correction]} correction; {by}."
     )
 
 
+def _distance(ratio: Estimate) -> float:
+    """How far a ratio is from 1, whichever of the two sides stands above: 1.25 is as far as 0.8."""
+    return abs(math.log(ratio.value)) if ratio.value is not None and ratio.value > 0 else 0.0
+
+
 def _over_cells(
-    comparisons: Sequence[Comparison], cells: Sequence[OverCells], response: Response, correction: Correction
+    comparisons: Sequence[Comparison],
+    cells: Sequence[OverCells],
+    response: Response,
+    correction: Correction,
+    called: Mapping[str, str],
 ) -> str:
     apart = sum(item.decision in (LOWER, HIGHER) for item in comparisons)
     many = len({item.cell for item in comparisons})
     pairs = [item for item in cells if not (item.stratum or item.response) and item.ratio.value is not None]
     figures = "; ".join(
-        f"{item.configuration} / {item.baseline} {significant(item.ratio.value or 0.0, 3)} × "
+        f"{called.get(item.configuration, item.configuration)} / {called.get(item.baseline, item.baseline)} "
+        f"{significant(item.ratio.value or 0.0, 3)} × "
         f"({significant(item.lowest or 0.0, 3)} to {significant(item.highest or 0.0, 3)})"
         for item in pairs[:_PAIRS]
     )
@@ -111,16 +132,24 @@ def _nothing(groups: Sequence[Group], response: Response) -> str:
     return f"Nothing can be compared: {f'no run counts ({said})' if said else 'no run was executed'}."
 
 
-def headline_all(comparisons: Sequence[Comparison], rule: Mapping[str, Any], response: Response) -> str:
+def headline_all(
+    comparisons: Sequence[Comparison],
+    rule: Mapping[str, Any],
+    response: Response,
+    called: Mapping[str, str] | None = None,
+) -> str:
     """The headline with the flagged runs left in, and whether that changes the answer; empty without a rule.
 
     ``rule`` is the findings' ``outlier_rule``: its name, threshold, whether it could fire, and the runs it flagged.
     """
+    called = called or {}
     if rule["rule"] == "none" or not any(item.ratio.value is not None for item in comparisons):
         return ""
     flagged = len(rule["flagged"])
     if not flagged:
         score = {"z": "|z|", "mad": "MAD score"}[rule["rule"]]
+        if not rule["n"]:
+            return f"The outlier rule ({score} > {rule['threshold']:g}) was not applied: no run has {rule['response']}."
         why = "flagged no run" if rule["could_fire"] else "cannot flag any run at this n"
         return f"The outlier rule ({score} > {rule['threshold']:g}) {why}: with all runs the answer is the same."
     runs = f"{flagged} flagged run{'' if flagged == 1 else 's'}"
@@ -132,15 +161,20 @@ def headline_all(comparisons: Sequence[Comparison], rule: Mapping[str, Any], res
             verdict = "the two disagree: the answer depends on those runs"
         elif differing:
             verdict = "the same answer, but its size depends on those runs: the two disagree about it"
-        return f"With the {runs} left in: {_compared(item, item.ratio_all, item.decision_all, response)}; {verdict}."
+        said = _compared(item, item.ratio_all, item.decision_all, response, called)
+        return f"With the {runs} left in: {said}; {verdict}."
     if not differing:
         return f"With the {runs} left in all {len(comparisons)} comparisons agree with those above."
-    names = ", ".join(f"{item.configuration} against {item.baseline}" for item in differing[:5])
+    names = ", ".join(_sides(item, called) for item in differing[:5])
     return f"With the {runs} left in {len(differing)} of {len(comparisons)} comparisons disagree: {names}."
 
 
-def _compared(item: Comparison, ratio: Estimate, decision: str, response: Response) -> str:
-    sides = f"{item.configuration} against {item.baseline}"
+def _sides(item: Comparison, called: Mapping[str, str]) -> str:
+    return " against ".join(called.get(name, name) for name in (item.configuration, item.baseline))
+
+
+def _compared(item: Comparison, ratio: Estimate, decision: str, response: Response, called: Mapping[str, str]) -> str:
+    sides = _sides(item, called)
     n = _n(item, ratio)
     if ratio.value is None:
         return f"{sides}: no ratio of {response.phrase} can be told ({ratio.note}); {n}"
@@ -174,7 +208,7 @@ def brief(source: str) -> str:
 _DETAIL = re.compile("[,;]")
 
 
-def _single(groups: Sequence[Group], response: Response, by: str, sensor_class: str) -> str:
+def _single(groups: Sequence[Group], response: Response, by: str, sensor_class: str, called: Mapping[str, str]) -> str:
     there = [group for group in groups if group.mean.value is not None]
     if not there:
         return f"No run of this night can be compared: the {response.phrase} is not known for any usable run."
@@ -183,10 +217,9 @@ def _single(groups: Sequence[Group], response: Response, by: str, sensor_class: 
         value = interval(group.mean.value, group.mean.low, group.mean.high)
         runs = f"{group.n_headline} run{'' if group.n_headline == 1 else 's'}"
         bound = "" if group.bound is None else f"; ± {significant(group.bound, 2)} {response.unit} each (edges, gaps)"
+        name = called.get(group.configuration, group.configuration)
         known = f", sensor class {sensor_class}" if sensor_class and group.bound is not None else ""
-        return (
-            f"{value} {response.unit}: {response.phrase}, mean of {runs} of {group.configuration}{bound}{known}; {by}."
-        )
+        return f"{value} {response.unit}: {response.phrase}, mean of {runs} of {name}{bound}{known}; {by}."
     return f"{len(there)} configurations have usable runs, but none of the declared comparisons can be made; {by}."
 
 
@@ -212,16 +245,21 @@ def methods(
     }
     imported = design.get("imported")
     began = (
-        f"Runs of {len(groups)} configurations, recorded elsewhere ({imported.get('format')}), were imported; how "
-        f"their order was drawn is not known; {per} runs of each entered the comparison."
+        f"Runs of {len(groups)} configuration{'' if len(groups) == 1 else 's'}, recorded elsewhere "
+        f"({imported.get('format')}), were imported; how their order was drawn is not known; {per} runs of each "
+        f"entered the {'mean' if len(groups) == 1 else 'comparison'}."
         if isinstance(imported, Mapping)
+        else f"Each run was a fresh process of the one configuration ({_seeds(design)}); {per} entered the mean."
+        if len(groups) == 1
         else f"Each of {len(groups)} configurations was run as a fresh process in "
         f"{orders.get(str(design['order']), '?')} ({_seeds(design)}); {per} runs of each entered the comparison."
     )
     parts = [
         began,
         f"The response is the {response.phrase}{unit}, {by}; the run is the unit of replication.",
-        _inference(method),
+        _inference(method)
+        if len(groups) > 1
+        else f"The mean is given with its {100 * method.level:g} % interval by t (Student, 1908).",
     ]
     if isinstance(nights := design.get("nights"), Sequence):
         parts.append(
@@ -268,6 +306,8 @@ def methods(
             f"Equivalence of {analysis.equivalence.metric} was tested by two one-sided t tests (Schuirmann, 1987) with "
             f"a margin of {analysis.equivalence.margin:g} declared beforehand."
         )
+    if len(groups) == 1:
+        return " ".join(parts)
     parts.append(
         "Effect sizes are Cohen's d with pooled standard deviation (Cohen, 1988), Hedges' g (Hedges, 1981), and "
         "Cliff's delta (Cliff, 1993) with the interval of Feng and Cliff (2004). What the protocol's analysis plan "

@@ -14,6 +14,7 @@ from analysis.drift import PREVIOUS
 from analysis.findings import Caution
 from analysis.numbers import p_value, percent, significant
 from analysis.retirement import left_out, retired
+from analysis.slots import slots_of
 from analysis.statistics.normality import SKEWED, shapiro_power
 
 SPREAD_LIMIT = 2.0
@@ -23,6 +24,7 @@ DRIFT_LIMIT = 0.01
 CERTAIN = 0.01
 """p below which drift and carry-over are said."""
 FEW_RUNS = 5
+_METRIC = "metric."
 
 
 def nature(seen: Evidence) -> Iterator[Caution]:
@@ -134,20 +136,25 @@ def numbers(seen: Evidence) -> Iterator[Caution]:
 
 def balance(seen: Evidence) -> Iterator[Caution]:
     """Slots not run, blocks not whole, lost runs that are not alike."""
-    runs = seen.night.runs
-    planned = {(slot["block"], slot["position"]) for slot in seen.night.plan["slots"] if slot["block"] > 0}
-    begun = set(zip(runs.block, runs.position, strict=True))
-    gone = left_out(seen.night)
+    slots, gone = slots_of(seen.night), left_out(seen.night)
     for name, fault in retired(seen.night).items():
         yield Caution(
             "retired",
             f"{name} was retired: its first two runs ended as {fault}; {gone[name]} of its slots were not run.",
             "Look at its stderr.log; it is in no comparison.",
         )
-    left = len(planned - begun) - sum(gone.values())
-    if left:
+    if slots.damaged:
         yield Caution(
-            "night-unfinished", f"{left} of {len(planned)} planned slots were not run.", "`nightwatt resume` goes on."
+            "slots-damaged",
+            f"{slots.damaged} of {count_text(slots.planned, 'planned slot')} {_was(slots.damaged)} run, but the record "
+            "cannot be read: in no comparison.",
+            "Restore the file, or add .damaged to the folder's name: then `nightwatt resume` runs the slot again.",
+        )
+    if slots.left > 0:
+        yield Caution(
+            "night-unfinished",
+            f"{slots.left} of {count_text(slots.planned, 'planned slot')} {_was(slots.left)} not run.",
+            "`nightwatt resume` goes on.",
         )
     if seen.method.blocked and len(seen.groups) > 1:
         headline = seen.assessment.headline
@@ -177,10 +184,29 @@ def balance(seen: Evidence) -> Iterator[Caution]:
         )
 
 
+def _was(count: int) -> str:
+    return "was" if count == 1 else "were"
+
+
 def outliers(seen: Evidence) -> Iterator[Caution]:
     """What the outlier rule did, and what it can do at this n."""
     rule = seen.assessment.rule
-    if not rule["n"] or rule["rule"] == "none":
+    if rule["rule"] == "none" or seen.assessment.eligible.empty:
+        return
+    if rule["unscored"]:
+        which = "No run" if not rule["n"] else f"{runs_text(rule['unscored'])} of those that are compared"
+        has = "has" if not rule["n"] else "lacks" if rule["unscored"] == 1 else "lack"
+        reported = sorted(
+            str(name).removeprefix("metric.") for name in seen.night.runs if str(name).startswith(_METRIC)
+        )
+        yield Caution(
+            "outlier-metric-missing",
+            f"{which} {has} {rule['response']}, to which the outlier rule is to be applied: "
+            f"{'it was not applied at all' if not rule['n'] else 'they have no score'}.",
+            f"Write in analysis.outliers.metric what the runs have: energy, duration, power"
+            f"{', ' + listed(reported, 8) if reported else ''}.",
+        )
+    if not rule["n"]:
         return
     flagged = len(rule["flagged"])
     rate = percent(rule["clean_flag_rate"], 2)

@@ -104,6 +104,7 @@ _RULE = {
     "response": "applied to",
     "n": "usable runs of",
     "largest_z": "largest |z| that can occur at this n",
+    "unscored": "usable runs without a score, since they lack what it is applied to",
     "could_fire": "whether it could have flagged anything",
     "cannot_fire_for": "configurations in which it cannot flag anything",
     "hidden_from": "equal wild runs that hide one another from |z|, the fewest of",

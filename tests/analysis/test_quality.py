@@ -133,6 +133,16 @@ def test_a_run_that_only_the_residual_flags_is_marked_and_stays(simulate_once):
     assert [("outlier-residual", True)] == [(item.rule, item.in_headline) for item in found]
 
 
+def test_a_rule_on_a_metric_that_no_run_has_says_that_and_not_that_runs_are_few(simulate_once):
+    made = simulate_once(blocks=30, protocol={"analysis": {"outliers": {"metric": "accuracyy"}}})
+    found = study(load(made.path))
+    assert "The outlier rule (|z| > 3) was not applied: no run has accuracyy." == found.headline_all
+    (told,) = [item for item in found.cautions if item.code == "outlier-metric-missing"]
+    assert "No run has accuracyy" in told.message
+    assert "accuracy" in told.advice.split(": ")[1].split(", ")[3]
+    assert "outlier-rule-cannot-fire" not in {item.code for item in found.cautions}
+
+
 def test_the_rule_says_what_it_can_do_at_this_n(simulate_once):
     few = assessed(simulate_once(blocks=8).path).rule
     assert (False, ["base", "lean"], 0.0) == (few["could_fire"], sorted(few["cannot_fire_for"]), few["clean_flag_rate"])

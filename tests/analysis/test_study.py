@@ -104,15 +104,55 @@ def test_a_rehearsal_and_a_model_are_named_above_everything(simulate_once):
     assert "modelled by load model" in found.headline
 
 
-def test_many_configurations_open_with_the_lowest_of_them(simulate_once):
+def test_many_configurations_open_with_the_ratio_furthest_from_1(simulate_once):
     names = {"base": 1.0, "b": 0.97, "c": 0.9, "d": 1.05}
     found = answer(simulate_once(configurations=names, accuracy={}, blocks=8).path)
     assert [("b", "base"), ("c", "base"), ("d", "base")] == [(c.configuration, c.baseline) for c in found.comparisons]
     assert "c against base" in found.headline
-    assert "the lowest ratio of 3 comparisons, of which 3 are told apart" in found.headline
+    assert "the ratio furthest from 1 of 3 comparisons, of which 3 are told apart" in found.headline
     assert ["lower", "lower", "higher"] == [item.decision for item in found.comparisons]
     assert {"Friedman", "Levene (median)"} <= {test.name for test in found.omnibus}
     assert "Holm" == found.design["correction"]
+
+
+def test_of_all_pairs_the_furthest_is_named_whichever_side_stands_above(simulate_once):
+    names = {"a": 1.0, "b": 0.95, "c": 1.25}
+    found = answer(
+        simulate_once(
+            configurations=names, accuracy={}, blocks=8, protocol={"analysis": {"baseline": None, "family": "pairs"}}
+        ).path
+    )
+    assert "c against b" in found.headline
+    assert "% higher" in found.headline
+
+
+def test_a_level_that_is_a_number_is_named_with_its_factor(simulate_once):
+    levels = {"1": {"size": 1}, "9": {"size": 9}}
+    found = answer(simulate_once(configurations={"1": 1.0, "9": 0.9}, levels=levels, accuracy={}, blocks=12).path)
+    assert "size 9 against size 1" in found.headline
+    alone = answer(simulate_once(configurations={"9": 1.0}, levels={"9": {"size": 9}}, accuracy={}).path)
+    assert "of size 9" in alone.headline
+
+
+def test_one_configuration_has_no_blocks_and_no_comparison_in_its_methods(simulate_once):
+    found = answer(simulate_once(configurations={"only": 1.0}, accuracy={}).path)
+    assert "Each run was a fresh process of the one configuration" in found.methods
+    assert not any(word in found.methods for word in ("Each of 1", "blocks", "were compared", "Cohen"))
+
+
+def test_a_slot_whose_record_is_damaged_was_run(simulate):
+    made = simulate(blocks=6)
+    (made.folder("b03-1") / "run.json").write_text("{")
+    found = answer(made.path)
+    (told,) = [item for item in found.cautions if item.code == "slots-damaged"]
+    assert "1 of 12 planned slots was run, but the record cannot be read" in told.message
+    assert "night-unfinished" not in codes(found)
+
+
+def test_one_slot_that_was_not_run_is_one(simulate_once):
+    found = answer(simulate_once(blocks=6, missing=("b03-1",)).path)
+    (told,) = [item for item in found.cautions if item.code == "night-unfinished"]
+    assert "1 of 12 planned slots was not run." == told.message
 
 
 def test_without_a_declared_baseline_all_pairs_are_the_family(simulate_once):
