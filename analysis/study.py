@@ -194,7 +194,7 @@ def examine(night: Night, plan: Analysis | None = None) -> Study:
         ),
         omnibus=(
             *omnibus(night, kept, configurations),
-            *factor_ranks(night, kept),
+            *factor_ranks(night, kept, eligible, _beside(found, response)),
             *by_night.tests,
             *by_node.tests,
             *associations(
@@ -234,6 +234,11 @@ def _with_parts(runs: pd.DataFrame, found: dict[str, Response], response: Respon
     bounds = {"uncertainty_J": found[ENERGY].uncertainty, "bound": response.uncertainty}
     series |= {column: bound for column, bound in bounds.items() if bound is not None}
     return runs.assign(**{column: runs.run.map(values).astype(float) for column, values in series.items()})
+
+
+def _beside(found: dict[str, Response], response: Response) -> list[Response]:
+    """Every other result of the runs; net energy is energy less the same power for all."""
+    return [item for name, item in found.items() if name not in (response.name, NET) and item.is_there]
 
 
 def _numeric(runs: pd.DataFrame, found: dict[str, Response]) -> list[str]:

@@ -1,7 +1,5 @@
 """Each factor by itself: Kruskal-Wallis with eta squared, point-biserial r of two levels; by hand."""
 
-from dataclasses import replace
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,6 +7,7 @@ from scipy import stats
 
 from analysis.factor_ranks import factor_ranks
 from analysis.load import load
+from analysis.response import Response
 from analysis.statistics.effects import point_biserial
 from analysis.study import study
 
@@ -62,19 +61,37 @@ def test_they_stand_among_the_findings_of_a_night(night):
     assert "Kruskal-Wallis, by precision" in names
 
 
-def test_operations_that_every_run_reports_have_their_own_point_biserial(night):
+def test_every_other_result_that_varies_has_its_own_tests_over_the_runs_that_have_it(night):
     runs = night.runs[["run", "configuration"]].assign(value=np.arange(len(night.runs), dtype=float))
-    flop = dict(zip(runs.run, np.random.default_rng(1).uniform(1e9, 2e9, len(runs)), strict=True))
-    told = {run: replace(item, metrics={**item.metrics, "flop_per_batch": flop.get(run)}) for run, item in
-            night.records.items()}  # fmt: skip
-    found = {test.name: test for test in factor_ranks(replace(night, records=told), runs)}
+    values = pd.Series(np.random.default_rng(1).uniform(1e9, 2e9, len(runs)), index=runs.run)
+    values.iloc[0] = np.nan
+    beside = [
+        Response("flop_per_batch", "flop_per_batch", "", values, {}),
+        Response("steps", "steps", "", values * 0 + 7, {}),
+    ]
+    found = {test.name: test for test in factor_ranks(night, runs.iloc[5:], runs, beside)}
     test = found["flop_per_batch: point-biserial r with precision (mixed_float16 = 1, float32 = 0)"]
-    mixed = runs.configuration.map(lambda name: night.levels[name]["precision"] == "mixed_float16")
-    assert stats.pointbiserialr(mixed, runs.run.map(flop)).statistic == approx(test.statistic)
-    assert "not of the response" in test.note
-    some = {run: item if run != runs.run[0] else night.records[run] for run, item in told.items()}
-    assert not [name for name in (item.name for item in factor_ranks(replace(night, records=some), runs))
-                if name.startswith("flop_per_batch")]  # fmt: skip
+    mixed = runs.configuration.map(lambda name: night.levels[name]["precision"] == "mixed_float16")[1:]
+    told = runs.run.map(values)[1:]
+    assert stats.pointbiserialr(mixed, told).statistic == approx(test.statistic)
+    ranked = found["flop_per_batch: Kruskal-Wallis, by precision"]
+    assert stats.kruskal(told[mixed], told[~mixed]).pvalue == approx(ranked.p)
+    assert "one of 4 such tests, not corrected over them" in ranked.note
+    assert not [name for name in found if name.startswith("steps")]
+
+
+def test_a_factor_that_does_not_touch_a_result_has_no_test_of_it(night):
+    runs = night.runs[["run", "configuration"]].assign(value=np.arange(len(night.runs), dtype=float))
+    width = runs.configuration.map(lambda name: float(night.levels[name]["width"]))
+    flop = Response("flop", "flop", "", pd.Series(width.to_numpy(), index=runs.run), {})
+    names = [test.name for test in factor_ranks(night, runs, runs, [flop]) if test.name.startswith("flop")]
+    assert ["flop: Kruskal-Wallis, by width"] == names
+
+
+def test_a_night_tests_power_and_accuracy_by_factor_too(night):
+    names = [test.name for test in study(night).omnibus]
+    for name in ("mean power", "accuracy"):
+        assert f"{name}: Kruskal-Wallis, by width" in names
 
 
 def test_the_point_biserial_of_flop_is_the_one_that_study_3_published():
