@@ -9,7 +9,8 @@ PY := $(VENV)/bin/python
 PYTHON ?=
 PIP_ARGS ?=
 PYTEST_ARGS ?=
-PIP := $(PY) -m pip --disable-pip-version-check install --quiet $(PIP_ARGS) --constraint constraints.txt
+TELL_S ?= 10
+PIP := $(PY) -m pip --disable-pip-version-check install --progress-bar off $(PIP_ARGS) --constraint constraints.txt
 SOURCES := pyproject.toml setup.py constraints.txt
 
 help:
@@ -57,14 +58,28 @@ clean:
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
 	find nightwatt harness analysis workloads tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# Installing: one stamp for each set of extras, so that a second call installs nothing.
+# Installing: one stamp for each set of extras, so that a second call installs nothing. It takes minutes, so each few
+# seconds pip's latest line is shown; all of them stand in .venv/pip.log, whose end is shown where pip fails.
+
+COMMA := ,
+define install
+@$(PIP) $(1) > $(VENV)/pip.log 2>&1 & pip=$$!; \
+trap 'kill $$pip 2>/dev/null' INT TERM; \
+passed=0; \
+while kill -0 $$pip 2>/dev/null; do \
+  sleep 1; passed=$$((passed + 1)); \
+  if [ $$((passed % $(TELL_S))) -eq 0 ]; then echo "  $$passed s: pip: $$(tail -n 1 $(VENV)/pip.log | cut -c 1-100)"; fi; \
+done; \
+wait $$pip || { tail -n 40 $(VENV)/pip.log >&2; echo 'nightwatt: pip has failed; all of what it said: $(VENV)/pip.log' >&2; exit 1; }; \
+echo "nightwatt: installed, in $$passed s"
+endef
 
 $(VENV)/.installed-demo: $(VENV)/.made $(SOURCES)
 	@echo 'nightwatt: downloading into .venv what pip does not find in its cache:'
 	@echo '  numpy, pandas, pyarrow, scipy, matplotlib and others   about 160 MB'
 	@echo '  scikit-learn (its digits are the data)                 about  10 MB'
 	@$(SAY_TORCH)
-	$(PIP) --editable '.[torch]'
+	$(call install,--editable '.[torch]')
 	@touch $@
 
 $(VENV)/.installed-test: $(VENV)/.made $(SOURCES)
@@ -74,14 +89,14 @@ $(VENV)/.installed-test: $(VENV)/.made $(SOURCES)
 	@echo '  TensorFlow 2.21 for the CPU, Keras, scikit-learn       about 330 MB'
 	@echo '  ONNX, ONNX Runtime, transformers                       about  50 MB'
 	@$(SAY_TORCH)
-	$(PIP) --editable '.[dev,torch,tensorflow,onnx]'
+	$(call install,--editable '.[dev$(COMMA)torch$(COMMA)tensorflow$(COMMA)onnx]')
 	@touch $@ $(VENV)/.installed-demo $(VENV)/.installed-check
 
 $(VENV)/.installed-check: $(VENV)/.made $(SOURCES)
 	@echo 'nightwatt: downloading into .venv what pip does not find in its cache:'
 	@echo '  numpy, pandas, pyarrow, scipy, matplotlib and others   about 160 MB'
 	@echo '  ruff, mypy, pytest, CodeCarbon and others              about  55 MB'
-	$(PIP) --editable '.[dev]'
+	$(call install,--editable '.[dev]')
 	@touch $@
 
 define SAY_TORCH

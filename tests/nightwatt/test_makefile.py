@@ -121,3 +121,47 @@ def test_what_will_be_downloaded_is_said_beforehand(making):
     said, _, installing = done.stdout.partition("pip --disable")
     assert " MB" in said
     assert "--no-index --constraint constraints.txt --editable '.[torch]'" in installing
+
+
+PIP = """\
+case "$*" in
+  *print*) echo works ;;
+  *pip*) echo 'Collecting something'; sleep 1.5; {end} ;;
+esac"""
+
+
+@pytest.fixture
+def installing(making):
+    """make what the demo needs, with a pip that takes a second and then does what it is told."""
+
+    def install(end):
+        binaries = making.folder / ".venv/bin"
+        binaries.mkdir(parents=True)
+        (binaries / "python").write_text(f"#!/bin/sh\n{PIP.format(end=end)}\n")
+        (binaries / "python").chmod(0o755)
+        for name in ("pyproject.toml", "setup.py", "constraints.txt", ".venv/.made"):
+            (making.folder / name).touch()
+        for name in ("sleep", "tail", "cut", "cat"):
+            (making.tools / name).symlink_to(shutil.which(name))
+        return subprocess.run(
+            ["make", ".venv/.installed-demo", "TELL_S=1"], cwd=making.folder, env={"PATH": str(making.tools)},
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+
+    return install
+
+
+def test_while_pip_works_its_latest_line_is_shown(making, installing):
+    done = installing("echo 'Successfully installed'")
+    assert 0 == done.returncode, done.stderr
+    assert "  1 s: pip: Collecting something\n" in done.stdout
+    assert "nightwatt: installed, in" in done.stdout
+    assert (making.folder / ".venv/.installed-demo").exists()
+
+
+def test_where_pip_fails_what_it_said_is_shown_and_nothing_counts_as_installed(making, installing):
+    done = installing("echo 'ERROR: no such package' >&2; exit 1")
+    assert 2 == done.returncode
+    assert "ERROR: no such package" in done.stderr
+    assert ".venv/pip.log" in done.stderr
+    assert not (making.folder / ".venv/.installed-demo").exists()
