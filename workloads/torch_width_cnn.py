@@ -308,6 +308,7 @@ def on_device(images: Any, labels: Any, options: argparse.Namespace, device: Any
                 strict=True,
             )
 
+    next(batches())  # a device loads each kernel at its first use: that is set-up, not waiting for input
     return batches
 
 

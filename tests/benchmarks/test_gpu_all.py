@@ -45,7 +45,8 @@ def test_every_load_that_has_a_limit_is_in_the_set_with_windows_and_starts_decid
     } == set(loads)  # fmt: skip
     for name, part in loads.items():
         options = dict(zip(part.arguments[1::2], part.arguments[2::2], strict=True))
-        assert ("36" if name == "25/75 ms" else "10", "5.0") == (options["--phases"], options["--seconds"])
+        window_s = "12.0" if name in ("10/10 ms", "25/75 ms", "50/50 ms") else "5.0"
+        assert ("10", window_s) == (options["--phases"], options["--seconds"])
     seeds = [
         part.arguments[part.arguments.index("--seed") + 1] for part in gpu_all.parts() if "--seed" in part.arguments
     ]
