@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import functools
 import json
+import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -333,7 +334,7 @@ def _read_samples(path: Path, channels: Iterable[Channel]) -> dict[str, Series]:
                         readings.add(name, t_ns[rows], value[rows])
     except (OSError, ValueError, TypeError, KeyError, MemoryError, pa.ArrowException) as error:
         raise NightFolderError(
-            f"the samples of this run cannot be read: {_first_line(error)}",
+            f"the samples of this run cannot be read: {_first_line(error, path)}",
             where=str(path),
             remedy="the run counts as one without energy; its run.json is still used",
         ) from error
@@ -346,10 +347,15 @@ def _batches(file: pq.ParquetFile) -> Iterator[pa.RecordBatch]:
         yield from file.iter_batches(_BATCH_ROWS, row_groups=[group])
 
 
-def _first_line(error: Exception) -> str:
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror
-    return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
+def _first_line(error: Exception, path: Path) -> str:
+    """What is wrong with the file, without the path by which this caller came to it."""
+    if isinstance(error, FileNotFoundError):
+        return f"there is no {path.name}"
+    # Not strerror: pyarrow writes the whole path into it.
+    said = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else str(error)
+    for known in sorted({str(path), str(path.absolute()), str(path.resolve())}, key=len, reverse=True):
+        said = said.replace(known, path.name)
+    return (said.splitlines() or [type(error).__name__])[0].rstrip(".")
 
 
 def _numbers(batch: pa.RecordBatch, name: str, wanted: pa.DataType) -> NDArray[Any]:

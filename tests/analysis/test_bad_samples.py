@@ -10,6 +10,7 @@ import dataclasses
 import json
 import random
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -233,3 +234,32 @@ def test_whichever_rows_are_lost_doubled_or_moved_the_energy_is_the_truth_within
     [row] = frame[(frame.run == run.run) & (frame.phase == "train")].to_dict("records")
     truth = run.train_J["gpu0"]
     assert np.isnan(row["energy_J"]) or abs(row["energy_J"] - truth) <= row["uncertainty_J"] + 1e-9 * truth
+
+
+@pytest.mark.parametrize(
+    "fault", ["gone", "empty", "folder", "loop", "no parquet", "record loops", "no record"]
+)
+def test_the_findings_are_the_same_by_whatever_path_a_damaged_night_is_reached(simulate, tmp_path, monkeypatch, fault):
+    made = simulate(**SETTINGS)
+    path, _ = spoilt(made)
+    record = path.with_name("run.json")
+    if fault in ("gone", "folder", "loop"):
+        path.unlink()
+    if fault == "folder":
+        path.mkdir()
+    elif fault == "loop":
+        path.symlink_to(path)
+    elif fault == "empty":
+        path.write_bytes(b"")
+    elif fault == "record loops":
+        record.unlink()
+        record.symlink_to(record)
+    elif fault == "no parquet":
+        path.write_text("t_ns,channel,value\n" * 30)
+    elif fault == "no record":
+        record.write_text("[]")
+    monkeypatch.chdir(made.path.parent)
+    said = [findings_bytes(examine(load(given)).findings) for given in (made.path, made.path.relative_to(Path.cwd()))]
+    assert said[0] == said[1]
+    assert str(made.path).encode() not in said[0]
+    assert str(tmp_path).encode() not in said[0]
