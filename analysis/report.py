@@ -37,6 +37,7 @@ from analysis.labels import visible
 from analysis.listings.sections import NAMES, Sections, sections
 from analysis.load import Night, load
 from analysis.observations import observations
+from analysis.slots import slots_of
 from analysis.study import Study, examine
 from analysis.tables import Table
 from harness.errors import NightFolderError
@@ -137,7 +138,9 @@ def _on_page(table: Table) -> dict[str, str | int]:
 def _facts(night: Night, study: Study) -> str:
     """One line: how many runs, in what order, compared by what."""
     found = study.findings
-    order = f"in {night.protocol.design.blocks} blocks" if night.blocked else f"in the order {night.plan['order']}"
+    slots = slots_of(night)
+    blocks = f"{slots.blocks_begun} of {slots.blocks}" if slots.blocks_begun < slots.blocks else str(slots.blocks)
+    order = f"in {blocks} blocks" if night.blocked else f"in the order {night.plan['order']}"
     parts = [
         f"{len(night.records)} attempts of {len(night.configurations)} configurations {order}",
         f"{sum(group.n_headline for group in found.groups)} runs in the headline",
