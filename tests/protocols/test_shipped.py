@@ -97,6 +97,20 @@ def test_the_published_order_of_study_2_is_planned_again():
     assert {42} == {slot.seed for slot in plan.slots}
 
 
+def test_study_2_is_compared_by_the_accuracy_that_was_published_and_by_the_best_one_where_it_is_done_right():
+    published, right = (read(find(f"mixed-precision{end}")).analysis for end in ("-as-published", ""))
+    assert ("accuracy_final", "accuracy") == (published.accuracy, right.accuracy)
+    for analysis in (published, right):
+        assert ["energy_per_accuracy_point"] == [item.ready for item in analysis.ratio]
+
+
+def test_the_published_way_of_study_4_asks_for_power_once_a_second():
+    cards = {name: read(find(name)).sensors.nvml for name in NAMES}
+    published = cards["environments-as-published"]
+    assert ("power_usage", 1000) == (published.via, published.interval_ms)
+    assert ["environments-as-published"] == [name for name, nvml in cards.items() if nvml and nvml.via != "auto"]
+
+
 def test_the_published_order_of_study_1_is_planned_again():
     plan = make_plan(read(find("width-precision-as-published")))
     expected = [f"width={width},precision={precision}" for width in (3, 2, 1) for precision in ("float32", "float16")]
