@@ -3,7 +3,8 @@
 ::
 
     open      cards found, calls tried once, ring buffers begun, the counters' ticks learnt (150 ms a card)
-    read      rings drained; each second context; each counter_s a counter reading, once a minute at a watched tick
+    read      rings drained; each second context; each counter_s a counter reading, once a minute at a watched tick;
+              at once where the trace broke off or another cumulative counter fell
     finish    the counters' ticks watched again, then the rings' last rows
 
 Cards are named gpu0, gpu1 … by NVML's index, and known by their UUID. On a board that a card shares with a processor
@@ -95,6 +96,12 @@ class Gpu:
         if self.counter is not None and self.counter.went_back:
             return f"the energy counter of {self.card.domain} went back: its driver was reloaded"
         return self.card.lost or self._silent
+
+    @property
+    def restarts(self) -> int:
+        """How often something looked as if the driver or the card had begun anew, which only its counter can tell."""
+        breaks = self.trace.breaks if isinstance(self.trace, Ring) else 0
+        return breaks + (self.context.fell if self.context is not None else 0)
 
     @property
     def channels(self) -> tuple[Channel, ...]:
@@ -205,6 +212,7 @@ class Nvml:
                 self._waiting += self._drain()  # all of them: learning on many cards takes longer than a ring is deep
         now_ns = clock.now_ns()
         self._context_due_ns, self._counter_due_ns = now_ns, now_ns + self._counter_ns
+        self._restarts = 0
         self.start_ns = next((gpu.counter.clear_ns(now_ns) for gpu in self._gpus if gpu.counter is not None), 0)
         self.channels = tuple(channel for gpu in self._gpus for channel in gpu.channels)
 
@@ -225,7 +233,9 @@ class Nvml:
             self._context_due_ns = _next(self._context_due_ns, self._context_ns, now_ns)
             contexts = [gpu.context for gpu in self._gpus if gpu.context is not None]
             found += [Reading(*item) for context in contexts for item in context.read()]
-        if now_ns >= self._counter_due_ns:
+        restarts = sum(gpu.restarts for gpu in self._gpus)
+        if now_ns >= self._counter_due_ns or restarts > self._restarts:
+            self._restarts = restarts
             self._counter_due_ns = _next(self._counter_due_ns, self._counter_ns, now_ns)
             counters = [gpu.counter for gpu in self._gpus if gpu.counter is not None]
             oldest = max(counters, key=lambda counter: counter.untrusted_ns(now_ns), default=None)

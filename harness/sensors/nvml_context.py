@@ -72,6 +72,9 @@ class Context:
                 self.absent[quantity.name] = str(error)
             else:
                 self._quantities.append(quantity)
+        self._totals: dict[str, float] = {}
+        self.fell = 0
+        """How often a total since the driver was loaded became smaller."""
         self._fields = self._find_fields()
         self.channels = tuple(
             [self._channel(item, period_s) for item in self._quantities]
@@ -93,6 +96,8 @@ class Context:
         for item in self._fields:
             if all(number in values for number in item.numbers):
                 total = sum(values[number] for number in item.numbers) * item.scale
+                self.fell += total < self._totals.get(item.name, 0.0)
+                self._totals[item.name] = total
                 found.append((now_ns(), f"{card.domain}.{item.name}", total))
             else:
                 card.miss(item.name, "the field was not answered")

@@ -22,6 +22,8 @@ AHEAD_NS = 5_000_000
 """How far beyond now a stamp may lie after mapping; further out, it comes from a clock that has since been stepped."""
 PERIOD_NS = 20_000_000
 """The driver's period until the rows themselves tell it."""
+BREAK_PERIODS = 10
+"""Rows further apart than this are no jitter of the driver's, which stores them by its own clock."""
 MEMORY = 128
 """How many rows are remembered for the overlap: more than the buffer holds."""
 NAME = "ring buffer"
@@ -50,6 +52,8 @@ class Ring:
         self._last_ns = clock.now_ns()
         self.rows = 0
         self.longest_gap_ns = 0
+        self.breaks = 0
+        """Gaps that the driver left although it keeps seconds of rows by itself: it, or the card, began anew."""
         self.unplaced = 0
         """Rows whose time could not be told."""
         self.steps: list[dict[str, float]] = []
@@ -140,6 +144,7 @@ class Ring:
             t_ns = min(possible_ns, key=lambda time_ns: abs(time_ns - due_ns))
             if self.rows:
                 self.longest_gap_ns = max(self.longest_gap_ns, t_ns - self._last_ns)
+                self.breaks += t_ns - self._last_ns > BREAK_PERIODS * period_ns
             self._last_ns = t_ns
             self.rows += 1
             placed.append((t_ns, row.value_mW / 1000))

@@ -79,6 +79,8 @@ class FakeCard:
         """What raises, by call or field (a number; with its scope where that is not the card): an exception."""
         self.stamps_made_anew = False
         """Whether the driver makes stamps when asked (by the clock of then), or stores them with the rows."""
+        self.rowless_ns = (0, 0)
+        """Between these the driver stored no rows: it, or the card, began anew."""
         self.pids = []
         self.counter_reads = 0
         self._known = {}
@@ -178,7 +180,7 @@ class FakeNvml:
         for t_ns in times:
             offset_ns = clock.offset_ns(clock.t_ns if card.stamps_made_anew else t_ns)
             stamp_us = (t_ns + offset_ns) // 1000
-            if stamp_us > after_us:
+            if stamp_us > after_us and not card.rowless_ns[0] < t_ns < card.rowless_ns[1]:
                 rows.append(SimpleNamespace(timeStamp=stamp_us, sampleValue=union(card.row_mW(t_ns))))
         if not rows:
             raise NVMLError_NotFound

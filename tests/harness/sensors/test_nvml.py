@@ -11,6 +11,7 @@ from harness.joules import Series, counter_ratio, window_energy
 from harness.record import Kind
 from harness.sensors.nvml import open_sensor
 from harness.sensors.nvml_card import number
+from harness.sensors.nvml_context import POWER_CAP_NS
 from harness.sensors.sensor import Site
 
 MS = 1_000_000
@@ -638,3 +639,38 @@ def test_a_counter_that_goes_back_is_lost_when_it_is_next_read(opened):
 
     assert until_lost(sensor, clock, after_s=7.3, seconds=30, act=reload) <= 5.1
     assert "the energy counter of gpu0 went back" in sensor.lost
+
+
+def test_a_counter_that_goes_back_is_read_at_once_where_the_trace_broke_off(opened):
+    """A driver that begins anew leaves a gap in its own buffer: the next drain tells of it."""
+    sensor, card, clock = opened()
+
+    def reload():
+        card.reset_ns = clock.t_ns
+        card.rowless_ns = (clock.t_ns, clock.t_ns + S // 2)
+
+    assert until_lost(sensor, clock, after_s=7.3, seconds=30, act=reload) <= 1.3
+    assert "the energy counter of gpu0 went back" in sensor.lost
+
+
+def test_a_counter_that_goes_back_is_read_at_once_where_another_total_of_the_driver_fell(opened):
+    totals = {POWER_CAP_NS: 5 * S}
+    prepare = {POWER_CAP_NS: lambda _card: totals[POWER_CAP_NS]}
+    sensor, card, clock = opened(prepare=lambda _card, nvml: nvml.field_values.update(prepare))
+
+    def reload():
+        card.reset_ns = clock.t_ns
+        totals[POWER_CAP_NS] = 0
+
+    assert until_lost(sensor, clock, after_s=7.3, seconds=30, act=reload) <= 1.0
+    assert "the energy counter of gpu0 went back" in sensor.lost
+
+
+def test_a_trace_that_broke_off_for_another_reason_costs_one_reading_and_loses_nothing(opened):
+    sensor, card, clock = opened()
+    run_for(sensor, clock, 8)
+    before = card.counter_reads
+    card.rowless_ns = (clock.t_ns, clock.t_ns + S // 2)
+    run_for(sensor, clock, 2)
+    assert 1 == card.counter_reads - before
+    assert "" == sensor.lost
