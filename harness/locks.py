@@ -75,7 +75,10 @@ def locked_devices(devices: Iterable[str], night: str) -> Iterator[None]:
 @contextlib.contextmanager
 def locked_machine(night: str, *, alone: bool) -> Iterator[None]:
     """Hold the lock of this machine for the body: ``alone``, or together with others that do not ask for it alone."""
-    remedy = "; or let both nights measure each other's load too: night.share_machine = true in both protocols (--set night.share_machine=true)"
+    remedy = (
+        "; or let both nights measure each other's load too: night.share_machine = true in both protocols"
+        " (--set night.share_machine=true)"
+    )
     path = runtime_dir() / "machine.lock"
     with locked(path, night, what="this machine", shared=True, together=not alone, remedy=remedy):
         yield
