@@ -93,7 +93,7 @@ title = "Does size 2 of @NAME@ use more energy than size 1?"
 @WORKLOAD@
 timeout_s = 600
 # The phase whose energy is compared; without this line the whole process. Let it last 20 values of the slowest sensor:
-# 4 s where power is modelled, 2 s for a card's counter, 20 s for a wall meter that is asked once a second.
+# 4 s for processors (200 ms; modelled, too), 20 s for a wall meter that is asked once a second, less for a card.
 window = "@WINDOW@"
 @ENVIRONMENT@
 [factors] # what is varied on purpose; every combination is one configuration
