@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from harness.instruments.workers import Load, Workers
+from harness.instruments.workers import Device, Load, Workers
 from harness.record import Channel, Quality
 from harness.sensors.sensor import Reading
 
@@ -70,7 +70,7 @@ class _Limit(_Watched):
 class _Utilisation(_Watched):
     """How busy a card is."""
 
-    def __init__(self, channel: Channel, load: Load) -> None:
+    def __init__(self, channel: Channel, load: Device) -> None:
         super().__init__(channel)
         self._load = load
 

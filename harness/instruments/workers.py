@@ -29,7 +29,7 @@ _OF_A_CARD = re.compile(r"(gpu\d+)-memory")
 
 
 class Load:
-    """For how long a device was seen at work."""
+    """For how long devices were seen at work; of all together it is the devices that tell it."""
 
     def __init__(self, whose: str) -> None:
         self.whose = whose
@@ -38,12 +38,8 @@ class Load:
         self.loaded_ns = 0
         """In all."""
 
-    def take(self, t_ns: int, percent: float) -> None:
-        """The load over the time before ``t_ns``, %."""
-        raise NotImplementedError
 
-
-class _Device(Load):
+class Device(Load):
     """One device, which is at work from a share of its load on."""
 
     def __init__(self, whose: str, threshold_pct: float, whole: _Whole) -> None:
@@ -57,6 +53,7 @@ class _Device(Load):
         self._t_ns = t_ns
 
     def take(self, t_ns: int, percent: float) -> None:
+        """The load over the time before ``t_ns``, %."""
         if percent >= self._threshold_pct:
             self.percent = percent
             if self._t_ns:
@@ -89,14 +86,14 @@ class Workers:
         """The processors' load is read under ``root``."""
         self._root = root
         self._whole = _Whole()
-        self._cards: dict[str, _Device] = {}
+        self._cards: dict[str, Device] = {}
         threshold_pct = 100 * LOADED_CORES / (cpus or os.cpu_count() or 1)
-        self._processors = _Device("the machine", threshold_pct, self._whole)
+        self._processors = Device("the machine", threshold_pct, self._whole)
         self._cpu_load: CpuLoad | None = None
 
-    def card(self, domain: str) -> Load:
+    def card(self, domain: str) -> Device:
         """The load of a card, which takes what its utilisation channel says."""
-        return self._cards.setdefault(domain, _Device(domain, GPU_LOADED_PCT, self._whole))
+        return self._cards.setdefault(domain, Device(domain, GPU_LOADED_PCT, self._whole))
 
     def of(self, domain: str, *, simulated: bool = False) -> Load | None:
         """What keeps a domain busy; None where nobody knows. A simulated domain knows of its own cards only."""
