@@ -218,12 +218,18 @@ def total(night: Night, measured: Measured, choice: Choice) -> pd.DataFrame:
     return pd.DataFrame(list(rows.values()), index=index, columns=list(TOTAL_COLUMNS))
 
 
+def no_window(record: RunRecord) -> str:
+    """Why a run has no window, as the night's end and ``nightwatt status`` say it."""
+    why = next((item.evidence for item in record.verdicts if item.name == "no_window"), "")
+    return f"no window ({why})" if why else "no window"
+
+
 def _why_not(
     record: RunRecord, parts: Mapping[tuple[str, str, str], tuple[float, ...]], wanted: Sequence[Source], broken: str
 ) -> str:
     """Why a run has no total, in words; empty when it has one."""
     if record.window is None:
-        return "its window is not known"
+        return no_window(record)
     if broken or not wanted:
         return broken or "no energy was recorded"
     missing = [source for source in wanted if source.key not in parts]

@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.energy import Measured, total
+from analysis.energy import Measured, no_window, total
 from analysis.load import Night
 from harness.domains import Choice
 
@@ -64,7 +64,7 @@ def responses(night: Night, measured: Measured, choice: Choice) -> dict[str, Res
         values = sums[column].where(sums[column].abs() < LARGEST)
         found[name] = Response(name, label, unit, values, reasons, choice.domains, choice.quality, bounds[name])
     missing = sums.duration_s.isna().items()
-    unknown = {str(run): "its window is not known" if is_missing else "" for run, is_missing in missing}
+    unknown = {str(run): no_window(night.records[str(run)]) if is_missing else "" for run, is_missing in missing}
     found[DURATION] = Response(DURATION, f"duration of {window}", "s", sums.duration_s, unknown)
     for column in runs.columns:
         if column.startswith("metric.") and numbers_of(runs[column]) is not None:
@@ -94,8 +94,13 @@ def numbers_of(column: pd.Series[Any]) -> pd.Series[float] | None:
 
 def find(found: Mapping[str, Response], runs: pd.DataFrame, name: str) -> Response:
     """The response that a protocol calls ``name``; a metric that no run reports has no value in any run."""
-    name = _DERIVED.get(name, name).removeprefix("metric.")
+    name = called(name)
     return found[name] if name in found else metric(runs.set_index("run"), name)
+
+
+def called(name: str) -> str:
+    """What the response is called that a protocol may write in another way."""
+    return _DERIVED.get(name, name).removeprefix("metric.")
 
 
 def unit_of(name: str) -> str:

@@ -13,6 +13,8 @@ Another plan may be given: then everything it changes is exploratory, and the fi
 from __future__ import annotations
 
 import functools
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -38,7 +40,7 @@ from analysis.facts import design as design_facts
 from analysis.facts import read_by as sources_read
 from analysis.facts import reproduce
 from analysis.family import called, declared, method_of
-from analysis.findings import Findings, Test
+from analysis.findings import Exclusion, Findings, Test
 from analysis.grid import grid
 from analysis.groups import groups
 from analysis.load import Night
@@ -56,7 +58,7 @@ from analysis.sources import absolute_class, recorded, sources
 from analysis.traces import Traces, grid_of, reduce_run
 from analysis.tradeoff import tradeoff
 from analysis.within import temporal
-from analysis.wording import first_line, headline, headline_all, methods
+from analysis.wording import first_line, headline, headline_all, methods, when_given
 from harness.domains import Choice
 
 if TYPE_CHECKING:
@@ -155,6 +157,7 @@ def examine(night: Night, plan: Analysis | None = None) -> Study:
     design = design_facts(night, analysis, method, family, changed=changed)
     emitted = carbon(analysis.carbon, runs, configurations, found[ENERGY], method.level)
     in_grid = grid(night, runs, compared, method, analysis.terms)
+    when = when_given(design)
     said = methods(
         response=response, method=method, analysis=analysis, design=design, sources=read_by, groups=described
     )
@@ -178,6 +181,7 @@ def examine(night: Night, plan: Analysis | None = None) -> Study:
             correction=method.correction,
             cells=by_cell,
             called=names,
+            lost=_without(runs, assessment.exclusions, response),
         ),
         over_cells=by_cell,
         rooflines=rooflines(night, runs),
@@ -214,12 +218,14 @@ def examine(night: Night, plan: Analysis | None = None) -> Study:
         agreements=agreed.found,
         carbon=emitted,
         grid=in_grid,
-        headline_effects=effects_said(in_grid),
+        headline_effects=effects_said(in_grid, when),
         tradeoff=tradeoff(night, analysis, runs, found=found, response=response, level=method.level),
         ratios=declared_ratios,
         outlier_rule=assessment.rule,
         methods=" ".join(
-            part for part in (said, effects_words(analysis.terms, method.correction), carbon_words(emitted)) if part
+            part
+            for part in (said, effects_words(analysis.terms, method.correction, when), carbon_words(emitted))
+            if part
         ),
         design=design,
         reproduce=reproduce(night),
@@ -234,6 +240,16 @@ def _with_parts(runs: pd.DataFrame, found: dict[str, Response], response: Respon
     bounds = {"uncertainty_J": found[ENERGY].uncertainty, "bound": response.uncertainty}
     series |= {column: bound for column, bound in bounds.items() if bound is not None}
     return runs.assign(**{column: runs.run.map(values).astype(float) for column, values in series.items()})
+
+
+def _without(runs: pd.DataFrame, exclusions: Sequence[Exclusion], response: Response) -> str:
+    """How many runs have no value, and why; empty where all do, or none has one (which is then said itself)."""
+    why = Counter(item.reason for item in exclusions if item.rule == "no-energy")
+    if not why or not response.is_there:
+        return ""
+    counted = int((runs.eligible | (runs.rule == "no-energy")).sum())
+    has = "has" if why.total() == 1 else "have"
+    return f"{why.total()} of {counted} runs {has} no {response.name} ({'; '.join(why)})"
 
 
 def _beside(found: dict[str, Response], response: Response) -> list[Response]:

@@ -57,19 +57,21 @@ def headline(
     correction: Correction = "holm",
     cells: Sequence[OverCells] = (),
     called: Mapping[str, str] | None = None,
+    lost: str = "",
 ) -> str:
     """One sentence: the ratio and its interval first, then n, then what was measured by what.
 
     Of comparisons within ``cells``: how many are told apart, then each pair over them.
 
     ``sensor_class``, of what is compared, stands beside absolute figures only. ``called``: what configurations are
-    called where their names alone say nothing (``family.called``).
+    called where their names alone say nothing (``family.called``); ``lost``: how many runs have no value, and why.
     """
     called = called or {}
     if not any(group.n_headline for group in groups):
         return _nothing(groups, response)
     read_by = ", ".join(dict.fromkeys(brief(source) for source in sources))
     by = f"{response.quality} by {read_by}" if read_by else response.quality
+    by = f"{lost}; {by}" if lost else by
     if not comparisons:
         return _single(groups, response, by, sensor_class, called)
     if len(comparisons) == 1:
@@ -304,16 +306,24 @@ def methods(
     if analysis.equivalence is not None:
         parts.append(
             f"Equivalence of {analysis.equivalence.metric} was tested by two one-sided t tests (Schuirmann, 1987) with "
-            f"a margin of {analysis.equivalence.margin:g} declared beforehand."
+            f"a margin of {analysis.equivalence.margin:g} {when_given(design)}."
         )
     if len(groups) == 1:
         return " ".join(parts)
     parts.append(
-        "Effect sizes are Cohen's d with pooled standard deviation (Cohen, 1988), Hedges' g (Hedges, 1981), and "
-        "Cliff's delta (Cliff, 1993) with the interval of Feng and Cliff (2004). What the protocol's analysis plan "
-        "does not name is exploratory."
+        "Effect sizes are Cohen's d with pooled standard deviation (Cohen, 1988), Hedges' g (Hedges, 1981), Cliff's "
+        "delta (Cliff, 1993) with the interval of Feng and Cliff (2004), and A12 of Vargha and Delaney (2000). What "
+        f"{'the analysis plan of the import' if imported else 'the analysis plan of the protocol'} does not name is "
+        "exploratory."
     )
     return " ".join(parts)
+
+
+def when_given(design: Mapping[str, object]) -> str:
+    """When the analysis was chosen: a plan that came after the runs was not declared beforehand."""
+    if design.get("imported"):
+        return "given at the import, when the runs were over"
+    return "given after the runs" if design.get("exploratory") else "declared beforehand"
 
 
 def _seeds(design: Mapping[str, object]) -> str:
@@ -361,6 +371,6 @@ def _by_rank(method: Method, level: str) -> str:
     )
     logs = "paired t intervals on the logarithms" if paired else "intervals of a t test on the logarithms"
     return (
-        f"Configurations were compared by {test}, as the protocol declares; beside it stand ratios of geometric means "
+        f"Configurations were compared by {test}, as the analysis plan asks; beside it stand ratios of geometric means "
         f"with {level} % {logs}, which do not decide."
     )

@@ -19,6 +19,7 @@ from harness.judge import Evidence, judge, validity_of
 from harness.keeping import Ending
 from harness.marks import Marks
 from harness.order import RunOrder
+from harness.quick_energy import untold
 from harness.record import (
     CLOCKS_CSV,
     SAMPLER,
@@ -232,6 +233,10 @@ def record_of(order: RunOrder, course: Course, folder: Path) -> RunRecord:
         cooldown=order.cooldown,
         temperature_target=order.temperature_target,
         cleanup_fault=course.cleanup_fault,
+        # The windows of a rehearsal are short on purpose, and its energy is none.
+        untold=untold(record, course.samples, order.energy, order.prefer)
+        if order.compares_energy and not order.rehearsal
+        else "",
         accuracy=order.accuracy,
         named_metrics=order.named_metrics,
         rules=order.rules,

@@ -17,10 +17,13 @@ from harness.gates.temperature import too_cold, too_hot
 from harness.health import judge_results, listed
 from harness.marks import Marks
 from harness.protocol_model import Analysis, Cooldown
+from harness.quick_energy import UNTOLD
 from harness.record import Cause, ClockPair, Level, RunRecord, Status, Validity, Verdict
 from harness.verdicts import UNMOVED, Rules
 
-RESPONSES = ("energy", "net energy", "net_energy", "power", "mean power", "mean_power", "duration")
+ENERGIES = ("energy", "net energy", "net_energy", "power", "mean power", "mean_power")
+"""How an analysis calls what is made of energy."""
+RESPONSES = (*ENERGIES, "duration")
 """What a protocol may compare without a workload reporting it."""
 
 
@@ -47,6 +50,8 @@ class Evidence:
     cleanup_fault: str = ""
     accuracy: str = "accuracy"
     named_metrics: tuple[str, ...] = ()
+    untold: str = ""
+    """Why the readings do not tell the window's energy, where energy is what is compared."""
     rules: Rules = UNMOVED
     cpus: int | None = None
     """The machine's processors, as many as /proc/stat counts."""
@@ -56,7 +61,7 @@ class Evidence:
 
 def judge(record: RunRecord, evidence: Evidence) -> tuple[Verdict, ...]:
     """Every verdict on a run whose record is complete but for its verdicts."""
-    return (
+    found = (
         *evidence.extra,
         *_ended(record, evidence),
         *_window(record, evidence),
@@ -74,6 +79,10 @@ def judge(record: RunRecord, evidence: Evidence) -> tuple[Verdict, ...]:
             cpus=evidence.cpus,
         ),
     )
+    spoilt = any(item.name in UNTOLD and item.level is Level.INVALID for item in found)
+    if evidence.untold and record.status is Status.COMPLETED and not spoilt:
+        found += (evidence.rules.verdict("no_energy", evidence=evidence.untold),)
+    return found
 
 
 def validity_of(status: Status, verdicts: Iterable[Verdict], discarded: bool) -> Validity:

@@ -30,7 +30,7 @@ from harness.events import BlockSettled, Event, NightEnded, NightStarted, RunSet
 from harness.folder import OpenNight
 from harness.forecast import forecast
 from harness.journal import stamp
-from harness.judge import named_metrics
+from harness.judge import ENERGIES, named_metrics
 from harness.order import RunOrder
 from harness.plan import Slot
 from harness.probe import instrument_settings, sensor_settings
@@ -40,6 +40,7 @@ from harness.record import PARTIAL, NightFolder, RunName, RunRecord, slug
 from harness.run_folder import note_why, set_aside
 from harness.sealing import SEALER_LOG, Sealer
 from harness.shift import Clock, Shift
+from harness.standings import uncompared
 from harness.stop import Stop
 from harness.verdicts import Rules
 from harness.warmup import warm_up
@@ -221,6 +222,7 @@ class _Walk:
             rules=self.rules,
             energy=protocol.analysis.energy,
             prefer=protocol.analysis.prefer,
+            compares_energy=protocol.analysis.metric in ENERGIES,
             accuracy=protocol.analysis.accuracy,
             named_metrics=named_metrics(protocol.analysis),
             cohort=self.opened.cohort,
@@ -307,7 +309,8 @@ class _Walk:
         """No slot is open any more: whether all are as they should be."""
         if given_up:
             return NightEnded(ExitCode.UNFINISHED, f"the night is over: {done}", f"nightwatt resume {folder}")
-        code = ExitCode.UNFINISHED if self.progress.imperfect() else ExitCode.DONE
+        lacking = self.progress.imperfect() or uncompared(self.progress.rejected())
+        code = ExitCode.UNFINISHED if lacking else ExitCode.DONE
         return NightEnded(code, f"the night is over: {done}", f"nightwatt report {folder}")
 
     def counts(self, slots: int, left: int, given_up: int) -> str:
@@ -321,6 +324,8 @@ class _Walk:
         if left:
             parts.append(f"{left} to do")
         told = ", ".join(parts)
+        if untold := uncompared(self.progress.rejected()):
+            told += f"; valid, but not to be compared: {untold}"
         if self.unrecorded:
             more = len(self.unrecorded) - MOST_NAMED
             named = ", ".join(self.unrecorded[:MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
@@ -337,10 +342,10 @@ class _Walk:
             return self.over(done, folder, given_up=given_up)
         if self.stop.level:
             return NightEnded(ExitCode.INTERRUPTED, f"interrupted: {done}", f"nightwatt resume {folder}")
-        if why := self.progress.windowless():
+        if self.progress.windowless():
             return NightEnded(
                 ExitCode.STOPPED,
-                f"stopped: no run of the first block has its window, so none could be compared ({why}): {done}",
+                f"stopped: no run of the first block has its window: {done}",
                 "mend workload.window or the workload's marks, and begin a new night",
             )
         if self.late:

@@ -65,6 +65,8 @@ class RunOrder:
     """The domains that are summed, for the display; empty: by default."""
     prefer: tuple[str, ...] = ()
     """The origins that are preferred where several tell one domain."""
+    compares_energy: bool = False
+    """Whether energy is what is compared: a run without it is said to be one."""
     accuracy: str = "accuracy"
     """The metric that the judge compares with chance."""
     named_metrics: tuple[str, ...] = ()

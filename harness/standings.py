@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from harness.record import Status
+from harness.view import UNCOMPARED
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,15 @@ class Standing:
     """Attempts by what was wrong with them."""
     retired: str = ""
     """The outcome fault for which it is not executed any more; empty while it is."""
+
+
+def uncompared(rejected: Iterable[Rejected]) -> str:
+    """Of the valid runs those that cannot be compared, and why: "3 with no energy (…)"; empty where there are none."""
+    found: dict[str, list[str]] = {}
+    for item in rejected:
+        if item.wrong and set(item.wrong) <= set(UNCOMPARED.values()):
+            found.setdefault(item.wrong[0], []).append(item.reason)
+    return ", ".join(f"{len(why)} with {word} ({why[0]})" for word, why in found.items())
 
 
 class Tally:

@@ -26,6 +26,7 @@ from harness.events import (
 from harness.folder import OpenNight
 from harness.progress import Progress
 from harness.record import Status
+from harness.standings import uncompared
 from harness.status import NightStatus, SettledRun, in_short, status_of
 from harness.view import LAST_RUNS, RECENT_RUNS, clock, duration, printable
 
@@ -139,6 +140,8 @@ def page(status: NightStatus, realtime_s: float, *, ended: str = "", troubles: t
 def _standing(status: NightStatus, realtime_s: float, ended: str) -> Iterator[str]:
     left = status.slots - status.done
     yield f'<p class="big">{status.valid} of {status.slots} valid, {left} left</p>'
+    if untold := uncompared(status.rejected):
+        yield f"<p>valid, but not to be compared: {_text(untold)}</p>"
     if ended:
         yield f"<p><b>{_text(ended)}</b></p>"
     elif status.waiting:

@@ -139,6 +139,9 @@ KINDS: Mapping[str, VerdictKind] = {
     "out_of_memory": _outcome(Level.WARNING, "the workload was ended for want of memory, with evidence"),
     "killed": _outcome(Level.WARNING, "the workload was ended by a signal that was not ours"),
     "no_window": _outcome(Level.WARNING, "the window was not marked, or more than once"),
+    "no_energy": _outcome(
+        Level.WARNING, "the readings do not tell the energy of so short a window, where energy is what is compared"
+    ),
     "unread_marks": _outcome(Level.WARNING, "lines of the marks that are no marks"),
     "not_finite": _outcome(Level.WARNING, "results or losses that are no finite numbers"),
     "exploding_loss": _outcome(Level.WARNING, "a loss ends at so many times its first value", 10),

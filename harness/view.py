@@ -27,7 +27,7 @@ LAST_RUNS = 5
 """How many results are shown."""
 RECENT_RUNS = 20
 """How many runs the finish clock is reckoned from."""
-_UNCOMPARED = {"no_window": "no window"}
+UNCOMPARED = {"no_window": "no window", "no_energy": "no energy"}
 """Verdicts that leave a completed run out of the comparison, and what the display calls them."""
 
 
@@ -142,7 +142,7 @@ def complaints(record: RunRecord) -> tuple[str, ...]:
     words = [] if record.status is Status.COMPLETED else [record.status.value.replace("_", " ")]
     if record.validity is Validity.INVALID and record.status is not Status.INTERRUPTED:
         words.append("invalid")
-    words += [_UNCOMPARED[verdict.name] for verdict in _uncompared(record)]
+    words += [UNCOMPARED[verdict.name] for verdict in _uncompared(record)]
     return tuple(words)
 
 
@@ -158,7 +158,7 @@ def reason(record: RunRecord) -> str:
 
 def _uncompared(record: RunRecord) -> list[Verdict]:
     completed = record.status is Status.COMPLETED
-    return [verdict for verdict in record.verdicts if completed and verdict.name in _UNCOMPARED]
+    return [verdict for verdict in record.verdicts if completed and verdict.name in UNCOMPARED]
 
 
 def ending(event: NightEnded) -> str:

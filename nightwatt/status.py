@@ -52,6 +52,7 @@ def command(
 
 def lines(status: NightStatus, realtime_s: float) -> list[str]:
     """A status in a few lines for people; ``realtime_s`` is the moment that its finish clock is reckoned from."""
+    from harness.standings import uncompared
     from harness.view import clock, duration, printable
 
     word = "REHEARSAL " if status.rehearsal else ""
@@ -64,6 +65,8 @@ def lines(status: NightStatus, realtime_s: float) -> list[str]:
         if status.running:
             finish += f", finish about {clock(realtime_s + status.left_s, realtime_s)}"
     found.append(f"  {status.valid} of {status.slots} valid, {status.done} done, {left} left{finish}")
+    if untold := uncompared(status.rejected):
+        found.append(f"  valid, but not to be compared: {printable(untold)}")
     if status.runs:
         found.append("  on disk: " + " · ".join(f"{count} {kind}" for kind, count in status.runs.items()))
     for standing in status.configurations:

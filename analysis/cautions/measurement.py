@@ -53,7 +53,7 @@ def energy(seen: Evidence) -> Iterator[Caution]:
         yield Caution("domains-refused", f"No energy is summed: {seen.choice.refusal}.", "Mend analysis.energy.")
     remedy = (
         "The phase that workload.window names was not marked: compare its spelling in protocol and workload."
-        if "its window is not known" in reasons
+        if any(reason.startswith("no window") for reason in reasons)
         else "`nightwatt check` says what can be measured here."
     )
     if seen.asked != seen.response.name:
@@ -81,12 +81,24 @@ def energy(seen: Evidence) -> Iterator[Caution]:
         yield Caution("domains-left-out", f"Not in the sum: {'; '.join(seen.choice.left_out)}.")
     lacking = Counter(item.reason for item in seen.assessment.exclusions if item.rule == "no-energy")
     for reason, count in lacking.items():
-        yield Caution("runs-without-value", f"{runs_text(count)} cannot be compared: {reason}.", "Never a smaller sum.")
+        yield Caution("runs-without-value", f"{runs_text(count)} cannot be compared: {reason}.", _help(reason))
     summed = of_choice(seen.measured.frame, seen.choice)
     for domain in seen.response.domains:
         names = summed[summed.domain == domain].source.unique().tolist()
         if len(names) > 1:
             yield Caution("source-changed", f"{domain} was not read the same way in all runs: {'; '.join(names)}.")
+
+
+def _help(reason: str) -> str:
+    """What would help runs without a value."""
+    if "do not cover its window" in reason:
+        return (
+            "Let the window last longer than 20 values of the slowest sensor, or read it more often (sensors.….hz): "
+            "`nightwatt trial` says how long it lasts."
+        )
+    if reason.startswith("no window"):
+        return "Compare the spelling of workload.window with the phase that the workload marks."
+    return "Never a smaller sum: `nightwatt check` says what each source tells here."
 
 
 def _taken(seen: Evidence) -> str:

@@ -149,6 +149,14 @@ def test_a_slot_whose_record_is_damaged_was_run(simulate):
     assert "night-unfinished" not in codes(found)
 
 
+def test_the_headline_tells_how_many_runs_have_no_energy_and_why(simulate_once):
+    made = simulate_once(blocks=3, domains={"gpu0": 0.7, "dram-0": 0.3}, without_domain={"b02-1": ("dram-0",)})
+    found = answer(made.path)
+    assert "; 1 of 6 runs has no energy (no energy of dram-0); measured by" in found.headline
+    (told,) = [item for item in found.cautions if item.code == "runs-without-value"]
+    assert "nightwatt check" in told.advice
+
+
 def test_one_slot_that_was_not_run_is_one(simulate_once):
     found = answer(simulate_once(blocks=6, missing=("b03-1",)).path)
     (told,) = [item for item in found.cautions if item.code == "night-unfinished"]

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from harness.quick_energy import quick_energy_J
+from harness.quick_energy import quick_energy_J, untold
 from harness.record import Channel, Kind, Phase, Quality, RunRecord, Status, Validity, channel_name
 from harness.verdicts import UNMOVED, Level
 
@@ -85,3 +85,47 @@ def test_what_cannot_be_summed_is_no_number():
     seen = tallies(**{"gpu0.power_W": 100.0, "cpu.power_W": 50.0})
     assert quick_energy_J(record(NVML, cpu), seen, ("gpu0", "cpu")) is None
     assert 1000.0 == quick_energy_J(record(NVML, cpu), seen)
+
+
+S = 1_000_000_000
+
+
+def seen(n, first_s, last_s, *, falls=0, name="gpu0.power_W"):
+    """The tally of one channel: n readings from ``first_s`` to ``last_s``; the window is 0 to 10 s."""
+    tally = {"n": n, "not_finite": 0, "falls": falls, "first_ns": int(first_s * S), "last_ns": int(last_s * S)}
+    return {"channels": {name: tally}}
+
+
+@pytest.mark.parametrize(
+    ("tally", "covers"),
+    [
+        (seen(100, 0.05, 9.95), True),
+        (seen(1, 10.03, 10.03), False),  # one reading has no step by which to reach back
+        (seen(2, -0.01, 10.03), True),
+        (seen(11, 2.0, 6.0), False),  # four steps of its own are missing at the end
+        (seen(0, 0, 0), False),
+        ({"channels": {}}, False),
+    ],
+)
+def test_a_trace_tells_the_window_that_it_reaches_over(tally, covers):
+    why = untold(record(NVML), tally)
+    assert ("" if covers else "the readings of gpu0 do not cover its window") == why
+
+
+@pytest.mark.parametrize(
+    ("tally", "covers"),
+    [
+        (seen(9, -0.1, 10.1, name="package-0.energy_J"), True),
+        (seen(9, 0.1, 10.1, name="package-0.energy_J"), False),
+        (seen(1, -0.1, -0.1, name="package-0.energy_J"), False),
+        (seen(9, -0.1, 10.1, falls=1, name="package-0.energy_J"), False),
+    ],
+)
+def test_a_counter_tells_the_window_that_it_brackets(tally, covers):
+    assert covers == (untold(record(RAPL), tally) == "")
+
+
+def test_what_is_not_summed_need_not_be_told():
+    both = {"channels": {**seen(100, 0, 10)["channels"], **seen(1, 11, 11, name="package-0.energy_J")["channels"]}}
+    assert "the readings of package-0 do not cover its window" == untold(record(NVML, RAPL), both)
+    assert "" == untold(record(NVML, RAPL), both, ("gpu0",))

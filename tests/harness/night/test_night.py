@@ -15,8 +15,10 @@ from harness.events import BlockSettled, Event, NightEnded, NightStarted, RunSet
 from harness.night import night
 from harness.record import NightFolder, Phase, Status, Validity, read_json
 from harness.run_folder import unrecorded
+from harness.status import Watched
 from harness.stop import Stop
 from harness.verdicts import UNMOVED
+from nightwatt.status import lines
 
 Begin = Callable[..., NightFolder]
 INVALID: dict[str, Any] = {"validity": Validity.INVALID}
@@ -376,6 +378,21 @@ def test_a_night_in_which_no_run_has_its_window_stops_after_its_first_block(
     assert "2 of 6 runs are valid, 4 to do" in ended.reason
     assert "workload.window" in ended.next_step
     assert 2 == len(runs_of(folder))
+
+
+def test_valid_runs_without_energy_are_told_with_their_reason_and_leave_the_night_unfinished(
+    begin: Begin, walk: Walk, script: Any
+) -> None:
+    why = "the readings of gpu0 do not cover its window"
+    script.tell("a", verdicts=(UNMOVED.verdict("no_energy", evidence=why),))
+    folder = begin()
+    ended = walk(folder)[-1]
+    assert isinstance(ended, NightEnded)
+    assert f"6 of 6 runs are valid; valid, but not to be compared: 3 with no energy ({why})" in ended.reason
+    assert ExitCode.UNFINISHED == ended.exit_code
+    assert "nightwatt report" in ended.next_step
+    told = lines(Watched(folder.root).status(), 0.0)
+    assert f"  valid, but not to be compared: 3 with no energy ({why})" in told
 
 
 def test_each_attempt_is_told_its_gates_rules_and_what_was_there_before(begin: Begin, walk: Walk, script: Any) -> None:

@@ -9,7 +9,7 @@ from harness.marks import Marks
 from harness.protocol_gates import VerdictRule
 from harness.protocol_model import Analysis, Cooldown, EquivalenceAim
 from harness.record import Cause, GateWait, Level, Phase, RunRecord, Status, Validity, Verdict
-from harness.verdicts import KINDS, Rules
+from harness.verdicts import KINDS, UNMOVED, Rules
 
 S = 1_000_000_000
 RECORD = RunRecord(
@@ -134,6 +134,16 @@ def test_how_much_may_be_lost_by_the_end_a_protocol_says():
 )
 def test_a_missing_window_is_told_with_what_is_there(marks, words):
     assert words in found(replace(RECORD, window=None), window_name="fit", marks=marks)["no_window"].evidence
+
+
+def test_a_window_whose_energy_is_not_told_is_said_unless_the_run_is_spoilt_by_it_already():
+    why = "the readings of gpu0 do not cover its window"
+    verdict = found(RECORD, untold=why)["no_energy"]
+    assert (Level.WARNING, why) == (verdict.level, verdict.evidence)
+    assert Validity.VALID is validity_of(Status.COMPLETED, [verdict], discarded=False)
+    spoilt = UNMOVED.verdict("not_covered", 3.0, 0.25, "gpu0.power_W stops before the window's end")
+    assert "no_energy" not in found(RECORD, untold=why, extra=(spoilt,))
+    assert "no_energy" not in found(replace(RECORD, status=Status.FAILED), untold=why)
 
 
 def test_a_run_that_was_never_launched_misses_no_window():
