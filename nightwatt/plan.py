@@ -67,6 +67,7 @@ def command(
             *_length(asked, ahead, run_s, now_s),
             *([foretold.line] if foretold is not None else []),
             *_on_cluster(asked, plan, run_s),
+            *_results(asked),
             *_effects(design),
             *_cautions(design),
         ]
@@ -194,6 +195,23 @@ def _on_cluster(protocol: Protocol, plan: Plan, run_s: float | None) -> Iterator
         f" {duration(needed.least_s)} to {duration(needed.most_s)}, its start included. The finish above is that of one"
         " node."
     )
+
+
+def _results(protocol: Protocol) -> Iterator[str]:
+    """The results that the analysis asks of the workload: whether it reports them only its first run shows."""
+    import difflib
+
+    from harness.judge import RESPONSES, named_metrics
+
+    named = []
+    for name in named_metrics(protocol.analysis):
+        near = difflib.get_close_matches(name, [*RESPONSES, protocol.analysis.accuracy], 1, cutoff=0.7)
+        named.append(f"{name!r}" + (f" (did you mean {near[0]!r}?)" if near and near[0] != name else ""))
+    if named:
+        yield (
+            f"Results that the workload has to report, as the analysis asks for them: {', '.join(named)}; whether it "
+            "does is seen in its first run (`nightwatt trial`)"
+        )
 
 
 def _when(now_s: float, length_s: float) -> str:

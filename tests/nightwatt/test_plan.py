@@ -121,3 +121,9 @@ def test_the_correction_that_the_protocol_declares_is_named(planned, correction,
     text = planned("factors.width=[1, 2, 3]", f"analysis.correction={correction!r}")
     assert f"over 3 comparisons {words}" in text
     assert "Holm" not in text
+
+
+def test_the_results_that_the_workload_has_to_report_are_named_with_what_may_have_been_meant(planned):
+    assert "has to report" not in planned()
+    text = planned('analysis.outliers.metric="accuracyy"')
+    assert "has to report, as the analysis asks for them: 'accuracyy' (did you mean 'accuracy'?)" in text
