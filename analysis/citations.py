@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
+from analysis.drift import POSITION, PREVIOUS
 from analysis.findings import Findings, Reference, Test
 from analysis.literature import WORKS, Work, bibliography, program
 
@@ -48,8 +49,10 @@ class Cited:
 
 def with_references(findings: Findings) -> Findings:
     """The findings with numbers in their methods, all tests and programs cited, and the list of references."""
-    packages = findings.reproduce.get("packages", {})
-    cited = numbered(f"{findings.methods} {_tests_said(findings)} {_programs(packages)}", _works(packages))
+    packages, imported = findings.reproduce.get("packages", {}), bool(findings.design.get("imported"))
+    cited = numbered(
+        f"{findings.methods} {_tests_said(findings)} {_programs(packages, imported=imported)}", _works(packages)
+    )
     references = tuple(Reference(number, work.key, work.text) for number, work in enumerate(cited.works, start=1))
     return replace(findings, methods=cited.text, references=references)
 
@@ -101,7 +104,8 @@ def _works(packages: Mapping[str, str]) -> dict[str, Work]:
 
 
 def _every(findings: Findings) -> Iterable[Test]:
-    for item in (*findings.comparisons, *findings.exploratory):
+    """The tests that stand in a table: what is exploratory is given as estimates, without its tests."""
+    for item in findings.comparisons:
         yield from item.tests
     yield from findings.omnibus
     yield from findings.drift
@@ -113,12 +117,19 @@ def _tests_said(findings: Findings) -> str:
     done = [test for test in _every(findings) if test.statistic is not None]
     names = list(dict.fromkeys(test.name for test in done if _SLOPE not in test.name))
     said = {
-        next((f"{words} [@{key}]" for begin, words, key in _OF_TESTS if name.startswith(begin)), "") for name in names
+        next((f"{words} [@{key}]" for begin, words, key in _OF_TESTS if kind_of(name).startswith(begin)), "")
+        for name in names
     }
     listed = sorted(said - {""})
     parts = [f"The tables list, whatever their outcome, {_and(listed)}."] if listed else []
-    if any(_SLOPE in test.name for test in done):
+    if any(_SLOPE in test.name and not _by_term(test) for test in done):
         parts.append("Drift is given as slopes of Theil and Sen [@sen1968], tested by Kendall's tau.")
+    if any(_by_term(test) for test in findings.drift if test.statistic is not None):
+        parts.append(
+            "What the position in the block and the configuration before add is tested by F with covariance HC3 "
+            "[@longervin2000]."
+        )
+    parts += [*_grid_said(findings), *_marks_said(findings)]
     if any(item.aggregation == "ratio_of_means" for item in findings.ratios):
         parts.append(
             "Ratios of means are compared by Student's t on their logarithms, linearised [@cochran1977]; a BCa "
@@ -126,6 +137,8 @@ def _tests_said(findings: Findings) -> str:
         )
     if any(item.bias is not None for item in findings.agreements):
         parts.append("Instruments are held against one another by limits of agreement [@blandaltman1986].")
+    if findings.temporal is not None and findings.temporal.courses:
+        parts.append("The course of power within a run is a slope of Theil and Sen [@sen1968].")
     if findings.temporal is not None and findings.temporal.has_band:
         parts.append(
             "The band of power over time that holds at all times at once is by a multiplier-t bootstrap over runs "
@@ -134,11 +147,52 @@ def _tests_said(findings: Findings) -> str:
     return " ".join(parts)
 
 
-def _programs(packages: Mapping[str, str]) -> str:
+def kind_of(name: str) -> str:
+    """A test's name without the response that it is of, as in "accuracy: Spearman"."""
+    return name.rpartition(": ")[2]
+
+
+def _by_term(test: Test) -> bool:
+    """Whether a test of drift is that of a term beside configuration and block, not of a slope."""
+    return POSITION in test.name or PREVIOUS in test.name
+
+
+def _grid_said(findings: Findings) -> Iterable[str]:
+    """How effects of factors, levels and the front of a trade-off were reckoned, where they are shown."""
+    found = findings.grid
+    told = [item for item in found.effects if item.test.statistic is not None] if found is not None else []
+    if told:
+        types = _and(sorted({item.sums for item in told if item.sums}))
+        yield (
+            "Effects of factors (partial eta squared, F) are told by ordinary least squares on logarithms with sums of "
+            f"squares of type {types} and covariance HC3 [@longervin2000]."
+        )
+    levels = (
+        dict.fromkeys(item.test.name for item in found.contrasts if item.test.statistic is not None) if found else {}
+    )
+    if levels:
+        yield f"What each level does is told on logarithms by {' or '.join(levels)}."
+    front = findings.tradeoff
+    if front is not None and front.resamples:
+        yield (
+            f"Which configurations nothing beats in both {front.metric} and {front.response} is told by means; how "
+            f"firmly, by {front.resamples} bootstrap resamples [@efron1979] of each {front.unit_resampled} "
+            f"(seed {front.seed})."
+        )
+
+
+def _marks_said(findings: Findings) -> Iterable[str]:
+    """The score that marks runs beside another rule."""
+    if findings.outlier_rule.get("rule") != "mad" and any(item.mad is not None for item in findings.exclusions):
+        yield "Scaled median absolute deviations [@iglewiczhoaglin1993] stand beside it and mark runs only."
+
+
+def _programs(packages: Mapping[str, str], *, imported: bool) -> str:
     named = ("scipy", "SciPy"), ("statsmodels", "statsmodels"), ("numpy", "NumPy")
     used = [f"{name} {packages[key]} [@{key}]" for key, name in named if key in packages]
     own = f"nightwatt {packages.get('nightwatt', '')}".strip()
-    return f"Runs were executed and compared by {own} [@nightwatt]{f', with {_and(used)}' if used else ''}."
+    what = "The recordings were imported and analysed" if imported else "Runs were executed and compared"
+    return f"{what} by {own} [@nightwatt]{f', with {_and(used)}' if used else ''}."
 
 
 def _and(parts: list[str]) -> str:

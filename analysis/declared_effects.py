@@ -80,28 +80,28 @@ def in_order(term: tuple[str, ...], factors: Sequence[str]) -> tuple[str, ...]:
     return tuple(sorted(term, key=lambda name: factors.index(name) if name in factors else len(factors)))
 
 
-def sentence(found: Grid | None) -> str:
-    """What became of the effects that the plan names; empty where it names none."""
+def sentence(found: Grid | None, when: str = "declared beforehand") -> str:
+    """What became of the effects that the plan names, and ``when`` it did; empty where it names none."""
     named = [item for item in found.effects if item.declared] if found is not None else []
     if found is None or not named:
         return ""
     over = f", {found.correction} over {len(named)}" if len(named) > 1 else ""
     words = {NOT_TOLD: "not told (which is not the same as none)"}
     said = "; ".join(f"{item.term}: {words.get(item.decision, item.decision)}{_beside(item)}" for item in named)
-    return f"Effects of factors, declared beforehand (F tests{over}): {said}."
+    return f"Effects of factors, {when} (F tests{over}): {said}."
 
 
-def methods_words(terms: Terms, correction: Correction) -> str:
+def methods_words(terms: Terms, correction: Correction, when: str = "declared beforehand") -> str:
     """The sentence of the methods paragraph; empty where no effect is named."""
     if not terms:
         return ""
     listed = ", ".join(" × ".join(term) for term in terms)
     model = "in a linear model on logarithms with covariance HC3 (Long and Ervin, 2000)"
     if len(terms) == 1:
-        return f"The effect of {listed}, declared beforehand, was tested by a Wald F test {model}."
+        return f"The effect of {listed}, {when}, was tested by a Wald F test {model}."
     return (
-        f"The effects declared beforehand ({listed}) were tested by Wald F tests {model}; p values were corrected over "
-        f"them by {NAMES[correction]}, and so were those of their levels' ratios."
+        f"The effects {when} ({listed}) were tested by Wald F tests {model}; p values were corrected over them by "
+        f" {NAMES[correction]}, and so were those of their levels' ratios."
     )
 
 

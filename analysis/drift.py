@@ -19,6 +19,7 @@ from analysis.statistics.slopes import theil_sen
 from analysis.statistics.terms import label_term, slope_term
 
 PREVIOUS = "the configuration before it"
+POSITION = "position in the block"
 WITHIN_COHORTS = "within cohorts"
 HEAT = "start temperature of "
 
@@ -98,7 +99,7 @@ def _inside_blocks(
     tests: list[Test] = []
     if blocked and rows.position.nunique() > 1:
         place = rows.position.to_numpy(dtype=float)
-        what = f"{name} against position in the block"
+        what = f"{name} against {POSITION}"
         tests.append(slope_term(what, values, place, names, strata, unit=unit, level=level))
     previous = _previous(rows, everything)
     if len(set(previous) - {""}) > 1:

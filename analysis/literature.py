@@ -163,6 +163,8 @@ WORKS: Mapping[str, Work] = {
              "351–361"),
         Work("cochran1977", ("Cochran",), ("Cochran, W. G.",), "Sampling Techniques, 3rd ed", 1977, "Wiley",
              kind="book"),
+        Work("efron1979", (), ("Efron, B.",), "Bootstrap methods: another look at the jackknife", 1979,
+             "The Annals of Statistics", "7", "1", "1–26", "10.1214/aos/1176344552"),
         Work("efron1987", ("Efron",), ("Efron, B.",), "Better bootstrap confidence intervals", 1987, _JASA, "82", "397",
              "171–185", "10.1080/01621459.1987.10478410"),
         Work("iglewiczhoaglin1993", ("Iglewicz and Hoaglin",), ("Iglewicz, B.", "Hoaglin, D. C."), "How to Detect and "

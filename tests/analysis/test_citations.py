@@ -74,9 +74,9 @@ def test_the_methods_of_a_night_cite_what_it_used_and_nothing_else(found):
 
 
 def test_every_test_of_the_tables_is_named_in_the_methods(found):
-    from analysis.citations import _OF_TESTS, _SLOPE, _every
+    from analysis.citations import _OF_TESTS, _SLOPE, _every, kind_of
 
-    names = {test.name for test in _every(found) if _SLOPE not in test.name}
+    names = {kind_of(test.name) for test in _every(found) if _SLOPE not in test.name}
     assert set() == {name for name in names if not any(name.startswith(begin) for begin, _, _ in _OF_TESTS)}
 
 
