@@ -55,20 +55,6 @@ def foretold(
     return before(seen.runs, _coming(nights, protocol, plan), nights[0].host, level=level, planned=most)
 
 
-def night_line(seen: Seen, found: NightAhead) -> str:
-    """The energy of a night in one line."""
-    from analysis.numbers import scale
-
-    factor, unit = scale([found.energy.value], "J")
-    modelled = "modelled, not measured; " if seen.quality != "measured" else ""
-    rehearsal = "REHEARSAL; " if seen.rehearsal else ""
-    why = f"{found.energy.note}; " if found.energy.note else ""
-    return (
-        f"Energy: {_number(found.energy, factor)} {unit} in the windows of all runs ({rehearsal}{modelled}{why}"
-        f"{' + '.join(seen.domains)}; by {len(seen.runs)} runs that are over)"
-    )
-
-
 def _coming(nights: Sequence[Night], protocol: Protocol, plan: Plan) -> list[Coming]:
     """Each configuration of the plan, with the configurations at hand that are the same run."""
     from analysis.estimate.ahead import Coming

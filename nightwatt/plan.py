@@ -5,18 +5,18 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 if TYPE_CHECKING:
-    from analysis.estimates import Estimate
     from analysis.statistics.design import Design
     from harness.forecast import Forecast
     from harness.plan import Plan, Slot
     from harness.protocol import Protocol
+    from nightwatt.piloted import Piloted
 
 SCATTERS = (0.005, 0.01, 0.02, 0.04)
 """The coefficients of variation for which the smallest effect is told."""
@@ -36,9 +36,9 @@ def command(
     whole: Annotated[bool, typer.Option("--all", help="Show every row of a long order.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print all of it as JSON, every slot included.")] = False,
     *,
-    like: Annotated[
-        list[Path] | None,
-        typer.Option("--like", metavar="NIGHT", help="Foretell length and energy by a night's runs; may be repeated."),
+    pilot: Annotated[
+        Path | None,
+        typer.Option("--pilot", metavar="NIGHT", help="By a night's runs: what it sees, needs, takes and uses."),
     ] = None,
 ) -> int:
     """Show order, best and worst finish clock, disk, and the smallest effect that the design can see."""
@@ -50,49 +50,42 @@ def command(
     file, overrides = find(protocol), parse_overrides(override or [])
     asked = read(file, overrides)
     plan = make_plan(asked)
-    foretold = _foretold(asked, plan, like) if like else None
-    if foretold is not None and run_s is None:
-        run_s = foretold.run_s
+    told = None
+    if pilot is not None:
+        from nightwatt.piloted import piloted
+
+        told = piloted(asked, plan, pilot)
+        run_s = told.run_s if run_s is None else run_s
     ahead = forecast(asked, plan, run_s or 0.0)
     design = _design(asked, plan)
     if as_json:
-        told = {"protocol_file": str(file), "overrides": overrides, "run_s": run_s}
-        told |= {"energy": asdict(foretold.energy)} if foretold is not None else {}
-        _print_json(plan, ahead, design, told)
+        head = {"protocol_file": str(file), "overrides": overrides, "run_s": run_s}
+        if told is not None:
+            from nightwatt.piloted import body
+
+            head |= body(told)
+        _print_json(plan, ahead, design, head)
     else:
         now_s = time.time()
         lines = [
             *_head(asked, plan, file, overrides),
             *_order(plan, whole),
             *_length(asked, ahead, run_s, now_s),
-            *([foretold.line] if foretold is not None else []),
             *_on_cluster(asked, plan, run_s),
             *_results(asked),
-            *_effects(design),
+            *(_effects(design) if told is None else _by_pilot(design, told, whole=whole)),
             *_cautions(design),
         ]
         print("\n".join(lines))
     return 0
 
 
-@dataclass(frozen=True)
-class _Foretold:
-    """What other nights foretell of this one."""
+def _by_pilot(design: Design, told: Piloted, *, whole: bool) -> Iterator[str]:
+    from nightwatt.piloted import caution_lines, cost_lines, effect_lines
 
-    run_s: float | None
-    line: str
-    energy: Estimate
-
-
-def _foretold(protocol: Protocol, plan: Plan, nights: Sequence[Path]) -> _Foretold:
-    from analysis.load import load
-    from nightwatt.estimate import LEVEL, seen_in
-    from nightwatt.foretelling import foretold, night_line
-
-    loaded = [load(night) for night in nights]
-    seen = seen_in(loaded)
-    found = foretold(loaded, seen, protocol, plan, epochs=None, level=LEVEL)
-    return _Foretold(found.run_s, night_line(seen, found), found.energy)
+    yield from cost_lines(told)
+    yield from effect_lines(told.ahead, whole=whole) if told.ahead.worst is not None else _effects(design)
+    yield from caution_lines(told.ahead)
 
 
 def _design(protocol: Protocol, plan: Plan) -> Design:
@@ -162,7 +155,11 @@ def _length(protocol: Protocol, ahead: Forecast, run_s: float | None, now_s: flo
     from harness.shift import Clock, Shift
     from harness.view import duration
 
-    best = f"every run takes {run_s:g} s" if run_s is not None else "waits only, runs of 0 s; --run-s SECONDS says more"
+    best = (
+        f"every run takes {round(run_s, 2):g} s"
+        if run_s is not None
+        else "waits only, runs of 0 s; --run-s SECONDS says more"
+    )
     worst = f"every run and every wait up to its limit (workload.timeout_s = {protocol.workload.timeout_s:g})"
     repeats = f"repeats are not counted (up to night.attempts = {protocol.night.attempts} a slot)"
     hours = Shift(protocol.night, Clock())

@@ -95,7 +95,8 @@ def _reach(design: Design) -> Iterator[Caution]:
         family = (
             f"{design.alpha:g}"
             if design.comparisons == 1
-            else f"{design.alpha:g} over {design.comparisons} comparisons ({FIRST[design.correction]}: {design.alpha_each:.3g})"
+            else f"{design.alpha:g} over {design.comparisons} comparisons"
+            f" ({FIRST[design.correction]}: {design.alpha_each:.3g})"
         ) + (f" in each of {design.cells} cells" if design.cells > 1 else "")
         enough = runs_for_rank_test(design.alpha_each, paired=design.paired)
         yield Caution(

@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import optimize, stats
+from scipy import optimize, special, stats
 
 from analysis.statistics.power import t_test_power
 from analysis.statistics.scatter import NO_SCATTER, NOT_POSITIVE, TOO_FEW, has_scatter, largest, paired, values
@@ -26,6 +27,8 @@ ASSURANCE = 0.8
 """How sure the advised number of runs is to have the power that was asked for."""
 MOST_RUNS = 100_000
 """What a design may have at most."""
+LARGEST_EFFECT = 10.0
+"""Beyond eleven times the baseline no difference is told: two runs would see little else."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,9 @@ class Scatter:
     """Whether the runs' order stands in the model too."""
     confounded: float | None = None
     """What order and configuration share (r squared) where all nights have the same order; None: drawn anew."""
+    drawn: tuple[float, float] | None = None
+    """Of a night whose order is drawn already: by how much that order inflates the variance, and the degrees of freedom
+    that it leaves."""
     note: str = ""
 
     @property
@@ -157,6 +163,56 @@ def unpaired_scatter(
     )
 
 
+def within_scatter(
+    sides: Sequence[ArrayLike],
+    orders: Sequence[ArrayLike] | None = None,
+    *,
+    paired: bool = False,
+    logs: bool = True,
+) -> Scatter:
+    """From the runs of each configuration about their own mean, and about one line through the order of all runs.
+
+    Of use for configurations that no night has seen, and after a night of one; where all may be taken to scatter alike.
+    ``paired``: the coming night has blocks. It takes more off a drift that is no line, and as much off one that is.
+    """
+    groups = [group for side in sides if (group := values(side)).size]
+    places = [] if orders is None else [place for order in orders if (place := values(order)).size]
+    count = sum(group.size for group in groups)
+    has_order = orders is not None
+    degrees = count - len(groups) - has_order
+    nothing = Scatter(None, degrees, paired, logs, has_order and not paired)
+    if degrees < 1:
+        return replace(nothing, note=TOO_FEW)
+    if min(group.min() for group in groups) <= 0:
+        return replace(nothing, note=NOT_POSITIVE)
+    data = np.concatenate([np.log(group) if logs else group / group.mean() for group in groups])
+    who = np.repeat(np.arange(len(groups)), [group.size for group in groups])
+    columns = [(who == place).astype(np.float64) for place in range(len(groups))]
+    if has_order:
+        course = np.concatenate(places)
+        columns.append((course - course.mean()) / (float(np.ptp(course)) or 1.0))
+    design = np.column_stack(columns)
+    left = data - design @ np.linalg.lstsq(design, data)[0]
+    if not has_scatter(left, largest(data, np.ones(1))):
+        return replace(nothing, note=NO_SCATTER)
+    return replace(nothing, deviation=math.sqrt(float(np.sum(left**2)) / degrees))
+
+
+def in_order(scatter: Scatter, configuration: ArrayLike, baseline: ArrayLike) -> Scatter:
+    """``scatter`` for a night in which both sides' runs come at these places of the order, (n,) and (m,).
+
+    Where the order does not tell them apart, nothing can be found: the deviation is None.
+    """
+    if not scatter.ordered:
+        return scatter
+    places = values(configuration), values(baseline)
+    who = np.repeat([1.0, 0.0], [side.size for side in places])
+    cost = _cost_of_order(who, np.concatenate(places))
+    if cost is None:
+        return replace(scatter, deviation=None, note="the order of the runs does not tell the configurations apart")
+    return replace(scatter, drawn=cost)
+
+
 def needed(scatter: Scatter, effect: float, *, alpha: float, power: float, level: float) -> Needed:
     """The runs of each configuration with which a relative ``effect`` is found with ``power`` at ``alpha``.
 
@@ -183,7 +239,10 @@ def power_at(n: int, effect: float, deviation: float, scatter: Scatter, *, alpha
 
 
 def visible(n: int, deviation: float, scatter: Scatter, *, alpha: float, power: float) -> float | None:
-    """The smallest relative effect that ``n`` runs of each find with ``power``; None where n says nothing."""
+    """The smallest relative effect that ``n`` runs of each find with ``power``.
+
+    None where n says nothing, and for an effect beyond ``LARGEST_EFFECT``.
+    """
     if n < scatter.fewest:
         return None
 
@@ -194,6 +253,8 @@ def visible(n: int, deviation: float, scatter: Scatter, *, alpha: float, power: 
     while lacking(high) < 0:
         high *= 2
     size = float(optimize.brentq(lacking, 0.0, high, xtol=1e-9)) * deviation
+    if size > (math.log1p(LARGEST_EFFECT) if scatter.logs else LARGEST_EFFECT):
+        return None
     return math.expm1(size) if scatter.logs else size
 
 
@@ -203,24 +264,39 @@ def _power(n: int, size: float, scatter: Scatter, alpha: float) -> float | None:
         return None
     reach = size * math.sqrt(n / 2)
     if scatter.ordered:
-        return _power_with_order(n, reach, scatter.confounded, alpha)
+        costs = _orders(n, scatter.confounded) if scatter.drawn is None else (scatter.drawn,)
+        return _power_with_order(reach, costs, alpha)
     degrees = n - 1 if scatter.paired else 2 * n - scatter.fewest
     return t_test_power(reach, degrees, float(stats.t.ppf(1 - alpha / 2, degrees)))
 
 
-def _power_with_order(n: int, reach: float, confounded: float | None, alpha: float) -> float:
-    """The same where the order of the runs is a term too: the mean over orders as they are drawn.
+def _power_with_order(reach: float, costs: Sequence[tuple[float, float]], alpha: float) -> float:
+    """The same where the order of the runs is a term too: the mean over orders as they are drawn, by their ``costs``.
 
     What is estimated of the spreads moves Satterthwaite's degrees of freedom f about: with f/2 a side they become
     (f/2) / (x^2 + (1 - x)^2), x the one side's part of both variances, which is Beta(f/4, f/4). Within 2 points of the
     power of simulated shuffled nights of 7 runs a side and more; 5, 10 and 15 points too low at 5, 4 and 3.
     """
-    found: list[float] = []
-    for inflation, degrees in _orders(n, confounded):
-        parts = stats.beta.ppf(_EVENLY / 2, degrees / 4, degrees / 4)  # it is symmetric
-        limits = np.atleast_1d(stats.t.ppf(1 - alpha / 2, degrees / 2 / (parts**2 + (1 - parts) ** 2)))
-        found += [t_test_power(reach / math.sqrt(inflation), degrees, float(limit)) for limit in limits]
-    return sum(found) / len(found)
+    shrink, limits, weights = _limits(tuple(costs), alpha)
+    away = reach * shrink[:, None, None]
+    return float(np.mean((special.ndtr(away - limits) + special.ndtr(-away - limits)) @ weights))
+
+
+@functools.lru_cache(maxsize=8)
+def _limits(costs: tuple[tuple[float, float], ...], alpha: float) -> tuple[NDArray[np.float64], ...]:
+    """What does not depend on the difference: its shrinkage (orders,), limits (orders, parts, quantiles), weights.
+
+    As ``t_test_power`` has it, on quantiles that are the same for every difference, close together towards both ends.
+    """
+    inflation, degrees = np.array(costs).T
+    parts = np.stack([stats.beta.ppf(_EVENLY / 2, each / 4, each / 4) for each in degrees])  # it is symmetric
+    critical = stats.t.ppf(1 - alpha / 2, degrees[:, None] / 2 / (parts**2 + (1 - parts) ** 2))
+    edges = np.array([0.0, 1e-6, 1e-4, 1e-2, 0.1, 0.5, 0.9, 0.99, 0.9999, 1.0])
+    nodes, weights = np.polynomial.legendre.leggauss(16)
+    middle, half = (edges[1:] + edges[:-1]) / 2, np.diff(edges) / 2
+    quantiles = (middle[:, None] + half[:, None] * nodes).ravel()
+    spread = np.sqrt(special.chdtri(degrees[:, None], 1 - quantiles) / degrees[:, None])
+    return 1 / np.sqrt(inflation), critical[:, :, None] * spread[:, None, :], (half[:, None] * weights).ravel()
 
 
 _EVENLY: NDArray[np.float64] = (np.arange(4) + 0.5) / 4
@@ -242,16 +318,29 @@ def _orders(n: int, confounded: float | None) -> tuple[tuple[float, float], ...]
     draw = np.random.default_rng(n)
     found = []
     for order in [draw.permutation(2 * n) for _ in range(_DRAWN)] if confounded is None else [np.arange(2 * n)]:
-        design = np.column_stack([who, np.ones(2 * n), (order - order.mean()) / (2 * n)])
-        inverse = np.linalg.inv(design.T @ design)
-        leverage = np.einsum("ij,jk,ik->i", design, inverse, design)
-        if leverage.max() > 1 - 1e-9:
-            continue  # that order leaves one run by itself
-        # Residuals as large as equal spreads leave them in the mean.
-        _, degrees = welch_error(design, np.sqrt(1 - leverage))
-        inflation = float(inverse[0, 0]) * n / 2 if confounded is None else 1 / (1 - confounded)
-        found.append((inflation, degrees))
+        cost = _cost_of_order(who, order)
+        if cost is not None:
+            found.append((cost[0] if confounded is None else 1 / (1 - confounded), cost[1]))
     return tuple(found)
+
+
+def _cost_of_order(who: NDArray[np.float64], order: NDArray[Any]) -> tuple[float, float] | None:
+    """What runs of both sides (``who`` 1 and 0) at these places cost: inflation of the variance, degrees of freedom.
+
+    None where the order leaves one run by itself, or does not tell the sides apart.
+    """
+    design = np.column_stack([who, np.ones(who.size), (order - order.mean()) / who.size])
+    told = np.ptp(order) > 0 and float(np.corrcoef(who, order)[0, 1]) ** 2 < 1 - 1e-9
+    if not told:
+        return None
+    inverse = np.linalg.inv(design.T @ design)
+    leverage = np.einsum("ij,jk,ik->i", design, inverse, design)
+    if leverage.max() > 1 - 1e-9:
+        return None
+    # Residuals as large as equal spreads leave them in the mean.
+    _, degrees = welch_error(design, np.sqrt(1 - leverage))
+    sides = who.sum(), who.size - who.sum()
+    return float(inverse[0, 0]) / float(1 / sides[0] + 1 / sides[1]), degrees
 
 
 def _fewest(suffices: Callable[[int], bool]) -> int | None:

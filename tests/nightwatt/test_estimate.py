@@ -111,18 +111,27 @@ def test_what_was_never_measured_is_foretold_by_regression_and_says_so(night, pr
         assert part in out
 
 
-def test_a_plan_takes_length_and_energy_from_a_night_that_was_like_it(night, protocol, capsys):
+def test_a_plan_takes_length_and_energy_from_its_pilot(night, protocol, capsys):
     with pytest.raises(SystemExit) as ended:
-        main(["plan", str(protocol), "--like", str(night), "--set", "design.blocks=9", "--json"])
+        main(["plan", str(protocol), "--pilot", str(night), "--set", "design.blocks=9", "--json"])
     assert not ended.value.code
     body = json.loads(capsys.readouterr().out)
     _, out, _ = run(capsys, night, "--before", protocol, "--set", "design.blocks=9", "--json")
     before = json.loads(out)
-    assert (before["run_s"], before["energy"]) == (body["run_s"], body["energy"])
-    assert before["night_s"] == body["forecast"]["best_s"]
-    with pytest.raises(SystemExit):
-        main(["plan", str(protocol), "--like", str(night)])
-    assert "in the windows of all runs" in capsys.readouterr().out
+    assert before["run_s"] == pytest.approx(body["run_s"])
+    assert before["energy"]["n"] == body["energy"]["n"] == 6
+    for key in ("value", "low", "high"):
+        assert before["energy"][key] == pytest.approx(body["energy"][key])
+    assert before["night_s"] == pytest.approx(body["forecast"]["best_s"])
+
+
+def test_a_plan_foretells_configurations_that_its_pilot_has_not_and_says_so(night, protocol, capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(["plan", str(protocol), "--pilot", str(night), "--set", 'factors.arm=["a", "d"]'])
+    assert not ended.value.code
+    out = capsys.readouterr().out
+    for part in ("partly foretold (PRE", "Not in the pilot: d. It is reckoned", "d against a*"):
+        assert part in out
 
 
 def going_on(night, folder, *, seen):

@@ -119,7 +119,7 @@ def test_a_family_of_all_pairs_is_reckoned_with_although_a_baseline_is_named(pla
 )
 def test_the_correction_that_the_protocol_declares_is_named(planned, correction, words):
     text = planned("factors.width=[1, 2, 3]", f"analysis.correction={correction!r}")
-    assert f"over 3 comparisons {words}" in text
+    assert f"over 2 comparisons {words}" in text
     assert "Holm" not in text
 
 

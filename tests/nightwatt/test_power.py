@@ -63,6 +63,27 @@ def test_a_program_is_told_the_same(pilot, capsys):
     assert body["curve"][0]["runs"] == 2
 
 
+def test_tables_and_the_curve_become_files(pilot, capsys, tmp_path):
+    before = sorted(pilot.rglob("*"))
+    code, _, err = run(capsys, "power", pilot, "--effect", "2", "--out", tmp_path / "made")
+    assert (ExitCode.DONE, True) == (code, f"tables and curve: {tmp_path / 'made'}" in err)
+    names = {path.name for path in (tmp_path / "made").rglob("*.*")}
+    tables = {
+        f"power-{what}.{suffix}" for what in ("scatter", "needed", "curve") for suffix in ("md", "csv", "tex", "html")
+    }
+    assert tables | {f"power-curve.{suffix}" for suffix in ("svg", "pdf", "png")} == names
+    assert "REHEARSAL" in (tmp_path / "made" / "tables" / "power-curve.md").read_text()
+    assert before == sorted(pilot.rglob("*"))
+
+
+def test_a_folder_that_cannot_be_made_is_one_clear_error(pilot, capsys, tmp_path):
+    (tmp_path / "file").touch()
+    code, _, err = run(capsys, "power", pilot, "--out", tmp_path / "file")
+    assert ExitCode.USAGE == code
+    assert "the tables cannot be written" in err
+    assert "remedy" in err
+
+
 @pytest.mark.parametrize("effect", ["0", "-1", "nan", "101"])
 def test_no_difference_is_refused(pilot, capsys, effect):
     code, out, err = run(capsys, "power", pilot, "--effect", effect)

@@ -10,13 +10,16 @@ from analysis.statistics.order import ratio_with_order
 from analysis.statistics.paired import paired_ratio
 from analysis.statistics.pilot import (
     ASSURANCE,
+    LARGEST_EFFECT,
     Scatter,
     block_scatter,
+    in_order,
     needed,
     paired_scatter,
     power_at,
     unpaired_scatter,
     visible,
+    within_scatter,
 )
 
 NOISE, DRIFT = 0.006, 0.04
@@ -181,6 +184,10 @@ def test_shuffled_nights_find_an_effect_nearly_as_often_as_is_told(amount, n):
         (block_scatter([[1.0, 2.0, 3.0]]), "too few"),
         (block_scatter([[1.0, 2.0], [2.0, 4.0]]), "no scatter"),
         (unpaired_scatter([1.0, 1.1], [2.0]), "too few"),
+        (within_scatter([[1.0, 1.1]], [[1.0, 2.0]]), "too few"),
+        (within_scatter([[1.0, 1.0, 1.0]]), "no scatter"),
+        (within_scatter([[1.0, -1.0, 1.0]]), "positive"),
+        (within_scatter([]), "too few"),
         (unpaired_scatter([1.0, 1.0], [2.0, 2.0]), "no scatter"),
         (unpaired_scatter([1.0, 0.0], [2.0, 2.1]), "positive"),
         (unpaired_scatter([1.0, 1.1], [2.0, 2.1], ([1.0, 1.0], [2.0, 2.0])), "apart"),
@@ -190,6 +197,39 @@ def test_what_tells_no_scatter_says_why_and_needs_nothing(scatter, why):
     assert why in scatter.note
     found = needed(scatter, 0.01, alpha=0.05, power=0.9, level=0.95)
     assert (None, None, None, None) == (found.runs, found.low, found.high, found.advised)
+
+
+def test_the_scatter_within_configurations_is_what_a_line_through_the_night_leaves():
+    import pandas as pd
+    from statsmodels.formula.api import ols
+
+    draw = np.random.default_rng(8)
+    order = draw.permutation(15).astype(float)
+    logs = 5 + np.repeat([0.0, 0.1, 0.2], 5) + 0.01 * order + draw.normal(0, 0.01, 15)
+    frame = pd.DataFrame({"log": logs, "side": np.repeat(list("abc"), 5), "order": order})
+    theirs = ols("log ~ C(side) + order", frame).fit()
+    found = within_scatter(np.exp(logs).reshape(3, 5), order.reshape(3, 5))
+    assert (theirs.df_resid, pytest.approx(theirs.mse_resid)) == (found.degrees, found.deviation**2)
+    assert (True, False) == (found.ordered, within_scatter([np.exp(logs)], [order], paired=True).ordered)
+
+
+def test_an_order_that_is_drawn_costs_what_it_shares_with_the_configurations():
+    scatter = Scatter(NOISE, 20, False, ordered=True)
+    turns = in_order(scatter, np.arange(0.0, 20, 2), np.arange(1.0, 21, 2))
+    listed = in_order(scatter, np.arange(10.0), np.arange(10.0, 20))
+    shared = np.corrcoef(np.arange(20) < 10, np.arange(20.0))[0, 1] ** 2
+    assert 1 / (1 - shared) == pytest.approx(listed.drawn[0])
+    assert 1.0 == pytest.approx(turns.drawn[0], abs=0.02)
+    assert visible(10, NOISE, turns, alpha=0.05, power=0.9) < visible(10, NOISE, listed, alpha=0.05, power=0.9)
+    assert "apart" in in_order(scatter, [1.0, 1.0], [2.0, 2.0]).note
+    paired = Scatter(NOISE, 5, True)
+    assert paired is in_order(paired, [1.0], [2.0])
+
+
+def test_what_is_beyond_all_reading_is_not_told():
+    wild = Scatter(10.0, 1, True)
+    assert visible(2, 10.0, wild, alpha=0.01, power=0.9) is None
+    assert visible(1000, 10.0, wild, alpha=0.01, power=0.9) < LARGEST_EFFECT
 
 
 def test_an_effect_that_needs_more_runs_than_a_design_may_have_has_none():

@@ -8,32 +8,26 @@
     pilot.cost          what a block of such a night takes, seconds and joules
 
 The analysis is that of the night: pairs within blocks on logarithms; Welch with the order of the runs where there are
-no blocks; the pooled t of the classic recipe. A family of m comparisons is met by Holm's first step, alpha / m: enough
-for each by itself, whatever the others bring.
+no blocks; the pooled t of the classic recipe. A family of m comparisons is met at alpha / m, the first step of every
+correction: enough for each by itself, whatever the others bring.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from analysis.comparisons import NOBODY, Method, Side, Sides, contrasts, split
+from analysis.comparisons import NOBODY, Sides, contrasts, split
 from analysis.family import method_of
+from analysis.findings import Caution
+from analysis.power.lacks import lacks
+from analysis.power.scatters import Course, Told, own, together, whole_blocks
 from analysis.response import ENERGY
-from analysis.statistics.pilot import (
-    ASSURANCE,
-    Needed,
-    Scatter,
-    block_scatter,
-    needed,
-    paired_scatter,
-    power_at,
-    unpaired_scatter,
-    visible,
-)
+from analysis.statistics.families import Correction
+from analysis.statistics.pilot import ASSURANCE, Needed, Scatter, needed, power_at, visible
 from analysis.statistics.power import POWER
 from analysis.study import Study, examine
 
@@ -52,7 +46,10 @@ LEVEL = 0.95
 
 @dataclass(frozen=True)
 class Point:
-    """What a night of ``runs`` of each configuration would see; ends of intervals are those of the scatter's."""
+    """What a night of ``runs`` of each configuration would see; ends of intervals are those of the scatter's.
+
+    An effect of None: beyond ``statistics.pilot.LARGEST_EFFECT``.
+    """
 
     runs: int
     smallest_effect: float | None
@@ -70,11 +67,22 @@ class Contrast:
     baseline: str
     n: int
     """Pairs, or runs of the smaller side, that tell the scatter."""
+    unit: str
+    """What ``n`` counts."""
     scatter: Scatter
     low: float | None
     high: float | None
     """Interval of the scatter."""
     needed: tuple[Needed, ...]
+    borrowed: str = ""
+    """Whose scatter it is where it is not the comparison's own."""
+    seen: Point | None = None
+    """What the coming night sees, where its runs are known."""
+
+    @property
+    def is_alone(self) -> bool:
+        """Whether it stands for a comparison of the pilot's one configuration with another like it."""
+        return self.configuration == self.baseline and self.configuration != "all"
 
 
 @dataclass(frozen=True)
@@ -98,6 +106,10 @@ class Pilot:
     alpha: float
     alpha_each: float
     """What one comparison of the family must reach."""
+    comparisons: int
+    """Of the largest family."""
+    correction: Correction
+    """Over a family."""
     power: float
     level: float
     assurance: float
@@ -115,6 +127,8 @@ class Pilot:
     quality: str
     """measured | modelled"""
     rehearsal: bool
+    lacks: tuple[Caution, ...]
+    """What this pilot cannot tell, and what would help."""
 
     @property
     def worst(self) -> Contrast | None:
@@ -135,93 +149,96 @@ def plan_from(
     """What ``night`` tells about a night of the same protocol; ``alpha`` left out is the protocol's own."""
     study = examine(night, plan)
     design = study.findings.design
-    chosen = design["alpha"] if alpha is None else alpha
-    method = replace(method_of(night, plan or night.protocol.analysis), alpha=chosen, cohorts=1)
+    analysis = plan or night.protocol.analysis
+    method = replace(method_of(night, analysis), alpha=design["alpha"] if alpha is None else alpha, cohorts=1)
     family = [(names[0], names[1]) for names in design["family"]] or contrasts(night.configurations, None)
-    alpha_each = method.alpha / max(method.size(family), 1)
-    asked = tuple(sorted(set(effects)))
+    course = Course(method, night.blocked, night.ordered, night.plan["order"])
     sides = split(study.runs[study.runs.state == "headline"])
-    is_paired = method.blocked and method.recipe == "blocks"
-
-    def told(names: tuple[str, str], scatter: Scatter, n: int) -> Contrast:
-        low, high = scatter.interval(level) or (None, None)
-        needs = [needed(scatter, effect, alpha=alpha_each, power=power, level=level) for effect in asked]
-        return Contrast(*names, n, scatter, low, high, tuple(needs))
-
-    found = []
-    for names in family:
-        pair = Sides(sides.get(names[0], NOBODY), sides.get(names[1], NOBODY))
-        found.append(told(names, _scatter(pair, method, night.plan["order"]), _count(pair, paired=is_paired)))
-    cells = _cells(sides, night.configurations) if is_paired and len(night.configurations) > 2 else None
-    together = None if cells is None else block_scatter(cells)
+    aims = Aims(tuple(sorted(set(effects))), method.alpha / max(method.size(family), 1), power, level)
+    alone = night.configurations[0] if len(night.configurations) == 1 else None
+    if alone is not None:
+        found = [contrast((alone, alone), together(sides, night.configurations, course), aims)]
+    else:
+        found = [
+            contrast(names, own(Sides(sides.get(names[0], NOBODY), sides.get(names[1], NOBODY)), course), aims)
+            for names in family
+        ]
+    is_many = course.paired and len(night.configurations) > 2
+    pooled = whole_blocks(sides, night.configurations) if is_many else None
     pilot = Pilot(
         title=study.findings.title,
         response=study.response.phrase,
         analysis=design["primary"],
-        blocked=is_paired,
+        blocked=course.paired,
         alpha=method.alpha,
-        alpha_each=alpha_each,
+        alpha_each=aims.alpha_each,
+        comparisons=max(method.size(family), 1),
+        correction=method.correction,
         power=power,
         level=level,
         assurance=ASSURANCE,
-        effects=asked,
+        effects=aims.effects,
         configurations=len(night.configurations),
         contrasts=tuple(found),
         curve=(),
-        pooled=None if together is None or cells is None else told(("all", "all"), together, len(cells)),
-        **_share(study, family, paired=is_paired),
-        cost=_cost(night, study),
+        pooled=None if pooled is None else contrast(("all", "all"), pooled, aims),
+        **_share(study, family, paired=course.paired),
+        cost=_cost(night, study, sides=2 if alone is not None else 1),
         quality=study.findings.quality,
         rehearsal=night.rehearsal,
+        lacks=(),
     )
-    return pilot if pilot.worst is None else replace(pilot, curve=_curve(pilot, pilot.worst))
+    pilot = pilot if pilot.worst is None else replace(pilot, curve=curve(pilot.worst, aims))
+    return replace(pilot, lacks=lacks(night, study, pilot))
 
 
-def _scatter(pair: Sides, method: Method, order: str) -> Scatter:
-    """The scatter that counts in the night's own primary test."""
-    if method.recipe == "classic":
-        return unpaired_scatter(*pair.values, logs=False)
-    if method.blocked:
-        return paired_scatter(*pair.pairs)
-    orders = pair.orders if method.ordered else None
-    return unpaired_scatter(*pair.values, orders, listed=order == "listed")
+@dataclass(frozen=True)
+class Aims:
+    """What is to be found, and how surely."""
+
+    effects: tuple[float, ...]
+    alpha_each: float
+    power: float
+    level: float
 
 
-def _count(pair: Sides, *, paired: bool) -> int:
-    return int(pair.pairs[0].size if paired else min(side.size for side in pair.values))
+def contrast(names: tuple[str, str], told: Told, aims: Aims, runs: int | None = None) -> Contrast:
+    """One comparison by the scatter that was ``told`` for it; ``runs``: how many of each the coming night has."""
+    scatter = told.scatter
+    low, high = scatter.interval(aims.level) or (None, None)
+    needs = [
+        needed(scatter, effect, alpha=aims.alpha_each, power=aims.power, level=aims.level) for effect in aims.effects
+    ]
+    found = Contrast(*names, told.n, told.unit, scatter, low, high, tuple(needs), told.borrowed)
+    return found if runs is None else replace(found, seen=point(runs, found, aims))
 
 
-def _cells(sides: dict[str, Side], configurations: Sequence[str]) -> np.ndarray[Any, np.dtype[np.float64]] | None:
-    """The values of the blocks that hold every configuration, (blocks, configurations); None for none."""
-    there = [sides.get(name, NOBODY) for name in configurations]
-    whole = set.intersection(*(set(side.block.tolist()) for side in there))
-    if not whole:
+def point(count: int, of: Contrast, aims: Aims) -> Point | None:
+    """What ``count`` runs of each configuration see; None where the scatter cannot be told."""
+    scatter, middle = of.scatter, of.scatter.deviation
+    if middle is None:
         return None
-    columns = [[value for value, block in zip(s.value, s.block, strict=True) if block in whole] for s in there]
-    return np.column_stack([np.array(column, dtype=np.float64) for column in columns])
 
-
-def _curve(pilot: Pilot, of: Contrast) -> tuple[Point, ...]:
-    """What so many runs see, up to where the smallest effect that was asked for is found."""
-    scatter, alpha, power = of.scatter, pilot.alpha_each, pilot.power
-    middle = scatter.deviation or 0.0
-    furthest = max((item.runs or STEPS[-1] for item in of.needed), default=STEPS[-1])
-    counts = sorted({*STEPS, of.n, *(item.runs for item in of.needed if item.runs)})
-    beyond = [count for count in counts if count > furthest][:1]
-
-    def seen(count: int, deviation: float | None) -> float | None:
-        return None if deviation is None else visible(count, deviation, scatter, alpha=alpha, power=power)
-
-    return tuple(
-        Point(
-            count,
-            seen(count, middle),
-            seen(count, of.low),
-            seen(count, of.high),
-            tuple(power_at(count, item.effect, middle, scatter, alpha=alpha) for item in of.needed),
+    def seen(deviation: float | None) -> float | None:
+        return (
+            None if deviation is None else visible(count, deviation, scatter, alpha=aims.alpha_each, power=aims.power)
         )
-        for count in [*(count for count in counts if scatter.fewest <= count <= furthest), *beyond]
-    )
+
+    finds = tuple(power_at(count, effect, middle, scatter, alpha=aims.alpha_each) for effect in aims.effects)
+    return Point(count, seen(middle), seen(of.low), seen(of.high), finds)
+
+
+def curve(of: Contrast, aims: Aims) -> tuple[Point, ...]:
+    """What so many runs see, up to those that are advised for the smallest effect that was asked for."""
+    told = [item for item in of.needed if item.runs is not None]
+    # A pilot that bounds nothing advises thousands: the curve need not go there.
+    advised = {item.advised for item in told if item.advised is not None and item.advised <= 4 * (item.runs or 0)}
+    marked = {*advised, *(item.runs for item in told if item.runs is not None)}
+    furthest = max(marked) if len(told) == len(of.needed) else STEPS[-1]
+    counts = sorted({*STEPS, *marked, of.n if of.unit != "runs" else STEPS[0]})
+    beyond = [count for count in counts if count > furthest][:1]
+    within = [count for count in counts if of.scatter.fewest <= count <= furthest]
+    return tuple(found for count in [*within, *beyond] if (found := point(count, of, aims)) is not None)
 
 
 def _share(study: Study, family: Sequence[tuple[str, str]], *, paired: bool) -> dict[str, int]:
@@ -240,8 +257,8 @@ def _blocks(runs: pd.DataFrame, name: str) -> set[int]:
     return set(runs.block[runs.configuration == name].tolist())
 
 
-def _cost(night: Night, study: Study) -> Cost:
-    """Mean time and energy of one run of each configuration; waits count, repeats of invalid runs do not."""
+def _cost(night: Night, study: Study, *, sides: int) -> Cost:
+    """Mean time and energy of one run of each configuration, ``sides`` times; waits count, repeats do not."""
     kept = study.runs[study.runs.state == "headline"]
     lasted = {name: (record.ended_ns - record.started_ns) / 1e9 for name, record in night.records.items()}
     seconds, joules = 0.0, 0.0
@@ -251,4 +268,5 @@ def _cost(night: Night, study: Study) -> Cost:
             return Cost(None, None)
         seconds += float(np.mean([lasted[run] for run in runs.run]))
         joules += float(runs.value.mean())
+    seconds, joules = sides * seconds, sides * joules
     return Cost(seconds if seconds > 0 else None, joules if study.response.name == ENERGY else None)

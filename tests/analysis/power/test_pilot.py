@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from analysis.load import load
-from analysis.power import plan_from
+from analysis.power.pilot import plan_from
+from analysis.statistics.pilot import LARGEST_EFFECT
 from analysis.statistics.power import runs_needed
 
 SMALL = {"epochs": 0, "train_s": 1.0, "context": False, "accuracy": {}}
@@ -81,8 +82,57 @@ def test_a_night_without_energy_is_a_pilot_for_what_it_has(simulate_once):
     assert pilot.worst is not None
 
 
-@pytest.mark.parametrize("settings", [{"blocks": 1}, {"configurations": {"only": 1.0}}, {"stop_after": 0}])
-def test_a_night_that_tells_no_scatter_says_so_and_needs_nothing(simulate_once, settings):
+@pytest.mark.parametrize(
+    ("settings", "code"),
+    [
+        ({"blocks": 1}, "pilot-too-small"),
+        ({"blocks": 2, "configurations": {"only": 1.0}}, "pilot-too-small"),
+        ({"stop_after": 0}, "pilot-too-small"),
+        ({"noise": 0.0}, "pilot-without-scatter"),
+    ],
+)
+def test_a_night_that_tells_no_scatter_says_so_and_needs_nothing(simulate_once, settings, code):
     pilot = plan_from(load(simulate_once(**{"blocks": 3, **settings}, **SMALL).path), (0.01,))
     assert pilot.worst is None
     assert all(item.scatter.note and item.needed[0].runs is None for item in pilot.contrasts)
+    assert code in [item.code for item in pilot.lacks if item.advice]
+
+
+@pytest.mark.parametrize(
+    ("settings", "code"),
+    [
+        ({"blocks": 2}, "pilot-bounds-nothing"),
+        ({"blocks": 4}, "pilot-of-few"),
+        ({"blocks": 8, "energy": False, "duration_noise": 0.02}, "pilot-of-another-response"),
+        ({"blocks": 8, "lost": ("b02-1",)}, "pilot-lost-runs"),
+        ({"blocks": 8, "protocol": {"analysis": {"test": "rank"}}}, "pilot-by-t"),
+        ({"blocks": 8}, None),
+    ],
+)
+def test_what_a_pilot_cannot_tell_is_said_in_words(simulate_once, settings, code):
+    pilot = plan_from(load(simulate_once(**settings, **SMALL).path), (0.01,))
+    assert ([] if code is None else [code]) == [item.code for item in pilot.lacks]
+
+
+def test_two_wild_blocks_give_no_difference_that_nobody_can_read(simulate_once):
+    pilot = plan_from(load(simulate_once(blocks=2, noise=0.5, **SMALL).path), (0.01,))
+    ends = [point.smallest_effect_high for point in pilot.curve]
+    assert ends[0] is None
+    assert all(end <= LARGEST_EFFECT for end in ends if end is not None)
+
+
+def test_one_configuration_stands_for_two_that_scatter_alike_without_its_drift(simulate_once):
+    made = simulate_once(configurations={"only": 1.0}, blocks=40, drift=0.3, **SMALL)
+    pilot = plan_from(load(made.path), (0.01,))
+    [alone] = pilot.contrasts
+    assert (True, 38, "runs") == (alone.is_alone, alone.scatter.degrees, alone.unit)
+    assert 0.006 == pytest.approx(alone.scatter.deviation, rel=0.35)
+    assert 2 * np.mean(made.energies("only")) == pytest.approx(pilot.cost.energy_J)
+    assert "pilot-of-one" in [item.code for item in pilot.lacks]
+
+
+def test_the_correction_and_the_size_of_the_family_are_those_of_the_protocol(simulate_once):
+    settings = {"configurations": {"a": 1.0, "b": 0.99, "c": 0.98}, "blocks": 4}
+    made = simulate_once(**settings, protocol={"analysis": {"correction": "bonferroni"}}, **SMALL)
+    pilot = plan_from(load(made.path), (0.01,))
+    assert ("bonferroni", 2, 0.025) == (pilot.correction, pilot.comparisons, pilot.alpha_each)
