@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import shlex
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import PurePath
@@ -80,6 +81,7 @@ def reproduce(night: Night) -> dict[str, Any]:
     """
     sources = [item for item in night.plan.get("sources") or [] if isinstance(item, dict)]
     return {
+        **_imported(night),
         "command": "nightwatt report NIGHT… --out FOLDER" if night.joined else "nightwatt report NIGHT",
         "protocol_file": PurePath(str(night.plan.get("protocol_file", ""))).name,
         "protocol_sha256": night.plan.get("protocol_sha256", ""),
@@ -88,6 +90,18 @@ def reproduce(night: Night) -> dict[str, Any]:
         "python": platform.python_version(),
         "packages": {name: _version(name) for name in PACKAGES},
     }
+
+
+def _imported(night: Night) -> dict[str, Any]:
+    """The command that made a night of recordings, and the hashes of the files that it read."""
+    if not night.imported:
+        return {}
+    known = str(night.imported.get("command") or "")
+    files = night.imported.get("files") or {}
+    told = (
+        known or f"nightwatt import {night.imported.get('format')} {shlex.join(map(str, files))}, options not recorded"
+    )
+    return {"import": told, "imported_files": {str(name): str(digest) for name, digest in files.items()}}
 
 
 def _version(name: str) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -139,7 +141,31 @@ def command(
     if runs is not None:
         found = cut(found, runs, Naming.of(pattern))
         given = (*given, runs)
-    order = Order(title or f"{files[0].stem} (imported)", files[0].stem, out, given, analysis, _version())
+    options: dict[str, object] = {
+        "--title": title,
+        "--pattern": pattern,
+        "--configuration": configuration if configuration != "configuration" else "",
+        "--results": results,
+        "--runs": runs,
+        "--modelled": modelled,
+        "--source": source,
+        "--domain": domain,
+        "--columns": columns,
+        "--energy-unit": energy_unit,
+        "--duration-unit": duration_unit,
+        "--rapl": rapl,
+        "--accept-unit-error": accept_unit_error,
+        "--set": override or [],
+    }
+    order = Order(
+        title or f"{files[0].stem} (imported)",
+        files[0].stem,
+        out,
+        given,
+        analysis,
+        _version(),
+        _called(form, files, options),
+    )
     night = write_night(found, order)
     typer.echo(f"imported {len(found.recordings)} run{'' if len(found.recordings) == 1 else 's'}", err=True)
     notes = (note for item in found.recordings for note in item.notes)
@@ -242,6 +268,18 @@ def _analysis(overrides: list[str]) -> dict[str, Any]:
 def _needs_energy(analysis: dict[str, Any]) -> bool:
     """Whether what is compared is an energy or a power: an import's own metric may be anything that its table has."""
     return str(analysis.get("metric", "energy")).replace("_", " ") in ("energy", "net energy", "power", "mean power")
+
+
+def _called(form: str, files: Sequence[Path], options: Mapping[str, object]) -> str:
+    """The command line for whoever repeats it: files and folders by their names, since paths are nobody's business."""
+    words = ["nightwatt", "import", form, *(path.name or str(path) for path in files)]
+    for option, value in options.items():
+        for item in value if isinstance(value, list) else [value]:
+            if item is True:
+                words.append(option)
+            elif item:
+                words += [option, item.name if isinstance(item, Path) else str(item)]
+    return shlex.join(words)
 
 
 def _version() -> str:

@@ -54,6 +54,8 @@ class Order:
     analysis: Mapping[str, Any]
     """Keys of the protocol's section analysis."""
     nightwatt: str
+    command: str = ""
+    """That asked for it, with the names of files in place of their paths."""
 
 
 @dataclass(frozen=True)
@@ -209,6 +211,7 @@ def _write(
         "sources": [],
         "imported": {
             "format": imported.format,
+            "command": order.command,
             "files": {Path(name).name: digest for name, digest in hashes.items()},
             "order": how,
             "sampled": imported.sampled,

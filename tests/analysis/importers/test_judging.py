@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import numpy as np
 import pytest
 
 from analysis.importers import meter, table
 from analysis.importers.judging import exclusions, verdicts_of
 from analysis.importers.recording import Naming
+from analysis.load import load
 from analysis.study import examine
 from nightwatt.__main__ import main
 
@@ -69,3 +72,18 @@ def test_a_gap_outside_a_run_that_was_cut_out_of_the_recording_says_nothing_of_i
     runs = file("runs.csv", "run,started,ended", f"a,{at[0]},{at[1]}", f"b,{at[1]},{at[2]}", f"c,{at[2]},{at[3]}")
     found = cut(meter.read([path], Naming()), runs, Naming())
     assert [False, True, False] == [bool(verdicts_of(item)) for item in found.recordings]
+
+
+def test_how_to_reproduce_an_import_names_its_command_and_files_without_their_folders(paths, tmp_path):
+    called = ["import", "meter", *map(str, paths), "--pattern", r"(?P<arm>[ab])_(?P<run>\d)", "--domain", "plug"]
+    with pytest.raises(SystemExit, match="0"):
+        main([*called, "--set", "analysis.recipe=classic", "--out", str(tmp_path)])
+    [made] = tmp_path.glob("imported-*")
+    said = examine(load(made)).findings.reproduce
+    names = [path.name for path in paths]
+    assert said["import"] == (
+        f"nightwatt import meter {' '.join(names)} --pattern '(?P<arm>[ab])_(?P<run>\\d)' --domain plug "
+        "--set analysis.recipe=classic"
+    )
+    assert {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in paths} == said["imported_files"]
+    assert str(tmp_path) not in (made / "plan.json").read_text()
