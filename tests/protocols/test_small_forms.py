@@ -1,4 +1,4 @@
-"""The shipped studies for real, small: two runs of a few steps each, the small form of the head, and a whole rehearsal.
+"""The shipped studies for real, small: two runs of a few steps each, every command of the head, and a whole rehearsal.
 
 The machine that tests may be busy: gates that would wait for its quiet are opened wide, and no duration decides.
 """
@@ -22,31 +22,48 @@ from harness.protocol_refusals import shown
 
 FOLDER = shipped("protocols")
 STUDIES = sorted(path.stem for path in FOLDER.glob("*.toml") if path.stem not in ("aa", "demo", "pilot"))
-TORCH = ("inference-runtimes", "width-precision", "width-precision-as-published")
+FIRST = ("architectures", "environments", "inference-runtimes", "mixed-precision", "width-precision")
+"""One of each study, run whenever tests are; the twins, which are the same workloads, among the slow ones."""
 OPEN = ("gates.load.cores=10000", "gates.swap.MB_per_s=1e9", "gates.disk.free_GB=0")
-FEW = {"--steps": "2", "--epochs": "1", "--finetune-epochs": "1", "--test-images": "32", "--batch": "16"}
+FEW = {"--steps": "2", "--epochs": "1", "--finetune-epochs": "1", "--test-images": "32", "--batch": "4"}
 FEW |= {"--duration": "0.3", "--ceilings": "0.02", "--workers": "1"}
+QUICK = {"environments": ['factors.architecture=["vgg16", "vgg19"]', "analysis.baseline=vgg16"]}
+"""What is compiled sooner than the small form's own: MobileNetV2 takes three times as long as VGG16."""
+NO_CARD = ["sensors.required=[]", "sensors.fallback=load_model", "analysis.energy=[]"]
 MODELS = ("torchvision", "timm", "transformers")
 NEEDED = {"inference": ("torch", "onnx", "onnxruntime"), "width": ("torch", "sklearn")}
 
 
-def small_form(name):
-    """The --set values of the last command in a protocol's head."""
+def forms(name):
+    """The --set values of each command in a protocol's head; the last one is the small form."""
     head = [line for line in (FOLDER / f"{name}.toml").read_text().splitlines() if line.startswith("#")]
     lines = [line.removeprefix("#").strip() if line.startswith("#   ") else "" for line in head]
     text = "\n".join(lines).replace("\\\n", " ")
-    last = [match.start() for match in re.finditer(r"^nightwatt run", text, re.MULTILINE)][-1]
-    words = shlex.split(text[last:].split("\n\n")[0])
-    return [value for option, value in itertools.pairwise(words) if option == "--set"]
+    starts = [match.start() for match in re.finditer(r"^nightwatt run", text, re.MULTILINE)]
+    commands = [shlex.split(text[start:].split("\n\n")[0]) for start in starts]
+    return [[value for option, value in itertools.pairwise(words) if option == "--set"] for words in commands]
+
+
+def small_form(name):
+    return forms(name)[-1]
+
+
+def wants_card(protocol):
+    return "nvml" in (protocol.sensors.required or ()) or any("gpu" in domain for domain in protocol.analysis.energy)
+
+
+def others():
+    """Each command of a head that is not the small form and says something: the protocol's name, the values."""
+    return [pytest.param(name, form, id=f"{name}-{n}") for name in STUDIES for n, form in enumerate(forms(name)[:-1])]
 
 
 def opened(name):
     return OPEN if read(find(name)).gates is not None else ()
 
 
-def two_runs(name):
-    """The small form, made smaller: one block of the baseline and of one other level of the last factor compared."""
-    values = small_form(name)
+def two_runs(name, form):
+    """A form, made smaller: one block of the baseline and of one other level of the last factor compared."""
+    values = list(form)
     protocol = read(find(name), parse_overrides(values))
     command = list(protocol.workload.command)
     for place, word in enumerate(command[:-1]):
@@ -103,14 +120,13 @@ def needs(name):
 
 
 def marked(names):
-    """Those on Keras import TensorFlow twice: more than ten seconds."""
-    return [pytest.param(name, marks=() if name in TORCH else pytest.mark.slow) for name in names]
+    return [pytest.param(name, marks=() if name in FIRST else pytest.mark.slow) for name in names]
 
 
 @pytest.mark.parametrize("name", marked(STUDIES))
 def test_each_study_runs_for_real_as_two_runs_of_a_few_steps(name, tmp_path):
     needs(name)
-    values = two_runs(name)
+    values = two_runs(name, [*small_form(name), *QUICK.get(name, [])])
     found = checked(nightwatt("run", name, values, tmp_path / "nights"), name, values)
     assert 1 == len(found.comparisons)
     assert "modelled" in found.headline or found.quality == "modelled"
@@ -122,6 +138,30 @@ def test_each_study_runs_for_real_as_two_runs_of_a_few_steps(name, tmp_path):
 def test_each_study_runs_in_the_small_form_of_its_head(name, tmp_path):
     needs(name)
     values = [*small_form(name), *opened(name)]
+    checked(nightwatt("run", name, values, tmp_path / "nights"), name, values)
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_every_command_of_a_head_can_be_planned_and_asks_for_no_card_that_it_does_not_need(name):
+    for form in forms(name):
+        protocol = read(find(name), parse_overrides(form))
+        assert make_plan(protocol).slots
+        if not wants_card(protocol):
+            warmup = (protocol.warmup and protocol.warmup.command) or ()
+            assert not {"cuda", "gpu"} & {*protocol.workload.command, *warmup}
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize(("name", "form"), others())
+def test_the_other_commands_of_a_head_do_what_they_say(name, form, tmp_path):
+    """What needs no card for real, as two runs with a modelled power; what needs one in a rehearsal of one block."""
+    if wants_card(read(find(name), parse_overrides(form))):
+        values = [*form, "design.blocks=1"]
+        checked(nightwatt("rehearse", name, values, tmp_path / "nights"), name, values)
+        return
+    needs(name)
+    values = [*two_runs(name, form), *NO_CARD]
     checked(nightwatt("run", name, values, tmp_path / "nights"), name, values)
 
 
