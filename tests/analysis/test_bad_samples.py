@@ -236,9 +236,7 @@ def test_whichever_rows_are_lost_doubled_or_moved_the_energy_is_the_truth_within
     assert np.isnan(row["energy_J"]) or abs(row["energy_J"] - truth) <= row["uncertainty_J"] + 1e-9 * truth
 
 
-@pytest.mark.parametrize(
-    "fault", ["gone", "empty", "folder", "loop", "no parquet", "record loops", "no record"]
-)
+@pytest.mark.parametrize("fault", ["gone", "empty", "folder", "loop", "no parquet", "record loops", "no record"])
 def test_the_findings_are_the_same_by_whatever_path_a_damaged_night_is_reached(simulate, tmp_path, monkeypatch, fault):
     made = simulate(**SETTINGS)
     path, _ = spoilt(made)
