@@ -24,7 +24,7 @@ from analysis.load import Night
 from analysis.numbers import estimate
 from analysis.statistics.bands import FEWEST_FLIPPED
 from analysis.study import Study
-from analysis.traces import EPOCH
+from analysis.traces import EPOCH, Grid
 
 SECTION = "time"
 STEMS = ("power", "phase", "energies", "rates", "epochs", "dips")
@@ -88,7 +88,7 @@ def _phase(night: Night, study: Study, given: Given) -> Illustration | None:
         "band is over runs."
         if several
         else "The band is over runs.",
-        *([_wider(night, grid.aligned_times)] if grid.aligned_times > 1 else []),
+        *_aligned(night, grid),
     ]
     curve = band(bins, _level(study))
     words: Given = {
@@ -246,6 +246,17 @@ def _refresh(bins: Sequence[RunBins]) -> dict[str, Any]:
     slowest = max(bins, key=lambda item: -1.0 if math.isnan(item.refresh_s) else item.refresh_s)
     known = not math.isnan(slowest.refresh_s)
     return {"refresh_s": slowest.refresh_s if known else None, "counter": slowest.is_counter}
+
+
+def _aligned(night: Night, grid: Grid) -> list[str]:
+    """Why the bins of a phase are not as wide as the protocol's."""
+    asked_s = night.protocol.analysis.bin_ms / 1000
+    if grid.aligned_bin_s < asked_s * (1 - 1e-9):
+        return [
+            f"The protocol's bins of {asked_s:g} s are too long for so short a phase: these are as fine as its length "
+            "and the sensors' refresh allow."
+        ]
+    return [_wider(night, grid.aligned_times)] if grid.aligned_times > 1 else []
 
 
 def _wider(night: Night, times: int) -> str:

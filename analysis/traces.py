@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from analysis.dip_search import Dipped, covered_by, dips_of
 from analysis.energy import Meter
 from analysis.load import Night, Series
+from analysis.phase_bins import fine_enough, refresh_of
 from harness import joules
 from harness.record import Phase, RunRecord
 
@@ -123,11 +124,15 @@ def grid_of(night: Night, analysis: Analysis) -> Grid:
     align = EPOCH if analysis.align == "window" else analysis.align
     most = max(_LEAST_KEPT, min(MOST_BINS, _MOST_KEPT // max(1, len(night.records))))
     windows = [record.window.duration_s for record in night.records.values() if record.window is not None]
-    phases = [phase.duration_s for record in night.records.values() for phase in occurrences_of(record, align)]
-    times, aligned_times = (
-        max(1, math.ceil(max(lengths, default=0.0) / asked_s / most - 1e-9)) for lengths in (windows, phases)
-    )
-    return Grid(asked_s * times, times, align, asked_s * aligned_times, aligned_times)
+    phases: dict[str, list[float]] = {}
+    for record in night.records.values():
+        lengths = [phase.duration_s for phase in occurrences_of(record, align)]
+        phases.setdefault(record.configuration, []).extend(lengths)
+    longest_s = max((length for lengths in phases.values() for length in lengths), default=0.0)
+    aligned_s = fine_enough(asked_s, phases, lambda: refresh_of(night, analysis))
+    times = max(1, math.ceil(max(windows, default=0.0) / asked_s / most - 1e-9))
+    aligned_times = max(1, math.ceil(longest_s / aligned_s / most - 1e-9))
+    return Grid(asked_s * times, times, align, aligned_s * aligned_times, aligned_times)
 
 
 def reduce_run(record: RunRecord, series: Mapping[str, Series], meters: Iterable[Meter], *, grid: Grid) -> RunTrace:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from analysis.explore.chart import Chart, Trace, axis, bars, escaped, keys_of, numbers, of_look
+from analysis.explore.chart import Chart, Trace, axis, bars, escaped, keys_of, numbers, of_look, share_axis
 from analysis.figures.runs import order_of
 from analysis.numbers import interval, scale
 
@@ -63,11 +63,13 @@ def explore_accuracy(
                 "hovertemplate": "%{fullData.name}<br><b>%{text}</b><extra></extra>",
             }
         )
+    scores = [group.metrics[metric] for group in groups if group.configuration in names and metric in group.metrics]
+    ends, cut = share_axis(metric, scores)
     return Chart(
         (*small, *large),
-        {"xaxis": axis(f"{quantity}, {shown_unit}"), "yaxis": axis(metric)},
+        {"xaxis": axis(f"{quantity}, {shown_unit}"), "yaxis": axis(metric, **ends)},
         keys_of(names),
-        notes=("Large marks are means with their intervals, small ones runs.",),
+        notes=("Large marks are means with their intervals, small ones runs.", *cut),
     )
 
 

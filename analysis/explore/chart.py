@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from analysis.figures.runs import STATES
+from analysis.figures.shares import said_of, share_limit, share_range
 from analysis.figures.style import FAINT, GRID, INK, Look, looks
 from analysis.labels import labels, visible
 
@@ -158,6 +159,16 @@ def keys_of(names: Sequence[str]) -> tuple[tuple[str, Look], ...]:
 def axis(title: str, **more: Any) -> dict[str, Any]:
     """An axis in the look of the static figures."""
     return {**_AXIS, "title": {"text": escaped(title), "standoff": 8}, **more}
+
+
+def share_axis(metric: str, scores: Sequence[Estimate]) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """The range of an axis of a share that intervals go beyond, and what is said of it; nothing of any other."""
+    limit = share_limit(metric, (item.value for item in scores))
+    ends = share_range(limit, scores)
+    if ends is None:
+        return {}, ()
+    seen = [end for item in scores for end in (item.low, item.high) if end is not None]
+    return {"range": [max(ends[0], min(seen)), min(ends[1], max(seen))]}, (said_of(metric, limit),)
 
 
 def whole_axis(title: str, last: float, **more: Any) -> dict[str, Any]:

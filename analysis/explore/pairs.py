@@ -20,7 +20,7 @@ from analysis.explore.chart import (
     pale,
     whole_axis,
 )
-from analysis.figures.pairs import within_block
+from analysis.figures.pairs import baselines, within_block
 from analysis.figures.runs import STATES, order_of
 from analysis.figures.style import INK, Look
 from analysis.labels import visible
@@ -49,14 +49,18 @@ def explore_pairs(
     rows = runs[np.isfinite(runs["value"].to_numpy(dtype=float)) & (runs["state"] != "excluded")]
     names = order_of(rows, configurations)
     factor, shown_unit = scale(rows["value"], unit)
-    baseline = comparisons[0].baseline if comparisons else ""
-    ratio_of = {item.configuration: item for item in comparisons if item.baseline == baseline}
+    ratio_of: dict[str, list[Comparison]] = {}
+    for item in comparisons:
+        ratio_of.setdefault(item.configuration, []).append(item)
+    several = len(baselines(comparisons)) > 1
+    banded = max(len(names), len(comparisons)) <= BANDED
     traces: list[Trace] = []
     for place, (name, look) in enumerate(keys_of(names)):
         mine = rows[rows["configuration"] == name]
         traces += _runs(mine.assign(value=mine["value"] / factor), name, look, str(place), unit=shown_unit)
-        if name in ratio_of:
-            traces += _ratios(rows, ratio_of[name], look, str(place), banded=len(names) <= BANDED)
+        for item in ratio_of.get(name, ()):
+            called = f"{name} / {item.baseline}" if several else name
+            traces += _ratios(rows, item, look, str(place), called=called, banded=banded)
     layout: dict[str, Any] = {
         "xaxis": whole_axis("block", rows["block"].max(), anchor="y2" if ratio_of else "y"),
         "yaxis": axis(f"{quantity}, {shown_unit}", domain=[0.55, 1] if ratio_of else [0, 1]),
@@ -65,8 +69,11 @@ def explore_pairs(
         layout["yaxis2"] = axis("ratio within the block", domain=[0, 0.46])
         layout["shapes"] = [{"type": "line", "xref": "paper", "yref": "y2", "x0": 0, "x1": 1, "y0": 1, "y1": 1,
                              "line": {"color": INK, "width": 1}, "layer": "below"}]  # fmt: skip
-    bands = f"lines are the estimates{', shaded their intervals.' if len(names) <= BANDED else f'. {TOO_MANY}'}"
-    note = f"Ratios are to {visible(baseline)}; {bands}" if ratio_of else ""
+    bands = f"lines are the estimates{', shaded their intervals.' if banded else f'. {TOO_MANY}'}"
+    to = (
+        "each to the baseline that a point names" if several else f"to {comparisons[0].baseline}" if comparisons else ""
+    )
+    note = f"Ratios are {visible(to)}; {bands}" if ratio_of else ""
     return Chart(tuple(traces), layout, keys_of(names), 560 if ratio_of else 380, (note,) if note else ())
 
 
@@ -93,7 +100,9 @@ def _runs(rows: pd.DataFrame, name: str, look: Look, group: str, *, unit: str) -
     return traces
 
 
-def _ratios(rows: pd.DataFrame, comparison: Comparison, look: Look, group: str, *, banded: bool) -> list[Trace]:
+def _ratios(
+    rows: pd.DataFrame, comparison: Comparison, look: Look, group: str, *, called: str, banded: bool
+) -> list[Trace]:
     """The ratio of each whole block, the estimate as a line and its interval as a band."""
     found = within_block(rows, comparison.configuration, comparison.baseline)
     if found.empty:
@@ -103,7 +112,7 @@ def _ratios(rows: pd.DataFrame, comparison: Comparison, look: Look, group: str, 
         "type": "scatter",
         "legendgroup": group,
         "yaxis": _RATIOS,
-        "name": escaped(comparison.configuration),
+        "name": escaped(called),
     }
     flat: Trace = {**shared, "mode": "lines", "x": ends, "hoverinfo": "skip"}
     ratio = comparison.ratio

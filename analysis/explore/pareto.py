@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from analysis.explore.chart import Chart, Trace, axis, bars, escaped, keys_of, numbers, of_look
+from analysis.explore.chart import Chart, Trace, axis, bars, escaped, keys_of, numbers, of_look, share_axis
 from analysis.figures.pareto import FIRM
 from analysis.figures.style import FAINT, INK, Look
 from analysis.numbers import interval, scale
@@ -28,18 +28,21 @@ def explore_pareto(tradeoff: Tradeoff) -> Chart:
     traces: list[Trace] = [_line(sorted(_at(point, factor) for point in placed if point.on_front))]
     for place, (point, (_, look)) in enumerate(zip(placed, keys, strict=True)):
         traces.append(_point(point, look, str(place), tradeoff, factor=factor, unit=unit))
-    better = {"autorange": "reversed"} if tradeoff.better == "lower" else {}
+    ends, told = share_axis(tradeoff.metric, [point.metric for point in placed])
+    if tradeoff.better == "lower":
+        ends = {"range": ends["range"][::-1]} if ends else {"autorange": "reversed"}
     notes = [
         f"On the front: circles, filled in {100 * FIRM:g} % of the resamples or more."
         if tradeoff.resamples
         else "On the front: circles.",
         "Beaten by another: small open squares.",
+        *told,
     ]
     return Chart(
         tuple(traces),
         {
             "xaxis": axis(f"{tradeoff.response}{f', {unit}' if unit else ''}"),
-            "yaxis": axis(f"{tradeoff.metric}{f', {tradeoff.unit}' if tradeoff.unit else ''}", **better),
+            "yaxis": axis(f"{tradeoff.metric}{f', {tradeoff.unit}' if tradeoff.unit else ''}", **ends),
         },
         keys,
         notes=tuple(notes),

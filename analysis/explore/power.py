@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from analysis.explore.chart import Chart, Trace, axis, dash_of, escaped, keys_of, numbers, pale, spaced
-from analysis.figures.power import has_bands, steps, top_of
+from analysis.figures.power import beyond, has_bands, steps, top_of
 from analysis.figures.runs import order_of
 from analysis.figures.style import Look
 from analysis.numbers import scale, significant
@@ -34,7 +34,7 @@ def explore_power(
 ) -> Chart:
     """Mean power over time with its bands; ``curve`` as ``figures.draw_power`` has it."""
     names = order_of(curve, configurations)
-    factor, unit = scale([curve[["power_W", "high_W"]].max().max()], "W")
+    factor, unit = scale([top_of(curve)], "W")
     banded = len(curve) <= _MOST_BANDED
     simultaneous = has_bands(curve, _EVERY) and 2 * len(curve) <= _MOST_BANDED
     traces: list[Trace] = []
@@ -49,7 +49,9 @@ def explore_power(
         f"{shading}{paler}. Each value is the mean of its bin, told at the bin's begin with its pointwise band and the "
         "number of runs in it."
     )
-    top = top_of(curve if simultaneous else curve.drop(columns=list(_EVERY), errors="ignore")) / factor
+    shown = curve if simultaneous else curve.drop(columns=list(_EVERY), errors="ignore")
+    note = " ".join(part for part in (note, beyond(shown)) if part)
+    top = top_of(shown) / factor
     return Chart(
         tuple(traces),
         {

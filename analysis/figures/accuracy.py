@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from analysis.figures.runs import order_of
+from analysis.figures.shares import cut_share
 from analysis.figures.style import DOUBLE_IN, FAINT, SINGLE_IN, Look, canvas, finish, fitted, looks, styled
 from analysis.labels import labels, visible
 from analysis.numbers import scale
@@ -75,6 +76,8 @@ def draw_accuracy(
     axes.set_xlabel(fitted(f"{quantity}, {shown_unit}", width_in - 0.7))
     axes.set_ylabel(fitted(visible(metric), 2.2))
     axes.grid()
+    scores = [group.metrics[metric] for group in groups if group.configuration in names and metric in group.metrics]
+    cut = cut_share(axes, metric, scores)
     handles = [
         Line2D([], [], ls="none", marker=of[name].marker, color=of[name].colour, ms=5, label=shown[name])
         for name in told
@@ -84,7 +87,8 @@ def draw_accuracy(
     rest = len(names) - len(told)
     which = f"{len(told)} of the {len(front)}" if len(told) < len(front) else f"the {len(front)}"
     grey = f" In grey: {rest} more; named are {which} that no other beats in both means." if rest else ""
-    return finish(figure, legend=handles, notes=[f"{said}{small}{grey} The axes do not begin at zero."], stamp=stamp)
+    ends = cut or "The axes do not begin at zero."
+    return finish(figure, legend=handles, notes=[f"{said}{small}{grey} {ends}"], stamp=stamp)
 
 
 def _unbeaten(rows: pd.DataFrame, names: Sequence[str]) -> list[str]:

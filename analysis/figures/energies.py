@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
+from analysis.figures.panels import outer_labels, small_panels, whole_numbers
 from analysis.figures.runs import order_of
 from analysis.figures.style import (
     DOUBLE_IN,
@@ -23,10 +24,7 @@ from analysis.figures.style import (
     finish,
     fitted,
     looks,
-    outer_labels,
-    small_panels,
     styled,
-    whole_numbers,
 )
 from analysis.labels import labels
 from analysis.numbers import scale

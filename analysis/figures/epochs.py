@@ -12,19 +12,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
+from analysis.figures.panels import outer_labels, small_panels, whole_numbers
 from analysis.figures.runs import order_of
-from analysis.figures.style import (
-    DOUBLE_IN,
-    FAINT,
-    INK,
-    canvas,
-    finish,
-    looks,
-    outer_labels,
-    small_panels,
-    styled,
-    whole_numbers,
-)
+from analysis.figures.style import DOUBLE_IN, FAINT, INK, canvas, finish, looks, styled
 from analysis.labels import labels
 
 if TYPE_CHECKING:

@@ -21,6 +21,7 @@ from analysis.figures.style import (
     looks,
     styled,
 )
+from analysis.figures.ticks import mark_ratios
 from analysis.labels import labels, visible
 
 if TYPE_CHECKING:
@@ -110,12 +111,7 @@ def _panel(axes: Axes, layout: Layout, panel: Panel, width_in: float) -> bool:
 
 
 def _scaled(axes: Axes) -> None:
-    """A logarithmic axis with plain numbers; ratios within a few per cent have no decade to be marked."""
-    from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
-
+    """A logarithmic axis with plain numbers on both sides of 1."""
     axes.set_yscale("log")
     axes.margins(y=0.12)
-    axes.yaxis.set_major_locator(MaxNLocator(nbins=6, steps=[1, 2, 2.5, 5, 10]))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axes.yaxis.set_minor_formatter(NullFormatter())
-    axes.yaxis.set_tick_params(which="minor", length=0)
+    mark_ratios(axes.yaxis, *axes.get_ylim())

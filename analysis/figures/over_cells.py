@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from analysis.figures.style import DOUBLE_IN, INK, PALETTE, canvas, finish, fitted, styled
+from analysis.figures.ticks import mark_ratios
 from analysis.labels import labels
 
 if TYPE_CHECKING:
@@ -55,11 +55,7 @@ def draw_over_cells(
     axes.set_xscale("log")
     low, high = min(values) / 1.06, max(values) * 1.06
     axes.set_xlim(low, high)
-    is_wide = high / low > 1.6
-    subs = (1.0, 2.0, 5.0) if high / low > 4 else (1.0, 1.5, 2.0, 3.0, 5.0, 7.0)
-    axes.xaxis.set_major_locator(LogLocator(subs=subs, numticks=9) if is_wide else MaxNLocator(8))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axes.xaxis.set_minor_formatter(NullFormatter())
+    mark_ratios(axes.xaxis, low, high)
     axes.grid(axis="x")
     axes.set_xlabel(fitted(f"{quantity}: configuration / baseline (logarithmic)", 5.2))
     legend = [

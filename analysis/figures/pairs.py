@@ -11,20 +11,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
+from analysis.figures.panels import outer_labels, small_panels, whole_numbers
 from analysis.figures.runs import draw_state, order_of, state_handles
-from analysis.figures.style import (
-    DOUBLE_IN,
-    FAINT,
-    INK,
-    canvas,
-    finish,
-    fitted,
-    looks,
-    outer_labels,
-    small_panels,
-    styled,
-    whole_numbers,
-)
+from analysis.figures.style import DOUBLE_IN, FAINT, canvas, finish, fitted, looks, styled
 from analysis.labels import labels
 from analysis.numbers import scale
 
@@ -34,6 +23,8 @@ if TYPE_CHECKING:
     from analysis.findings import Comparison
 
 _TOGETHER = 6
+MOST = 45
+"""Comparisons in panels of their own: what a page holds."""
 
 
 @styled
@@ -49,16 +40,17 @@ def draw_pairs(
     """Energy of each block, its runs joined by a line; below, each block's ratio to the baseline.
 
     ``runs``: configuration, block, value (in ``unit``), state. ``comparisons``: those drawn below, with the interval
-    of their ratio. More than six configurations: only the ratios, a small panel each. Flagged runs stay visible; a
-    pair with a flagged run is hollow. Without a baseline to compare with, only the upper panel is drawn.
+    of their ratio. More than six configurations, or one of them in several comparisons: only the ratios, a small panel
+    each, the first ``MOST`` of them. Flagged runs stay visible; a pair with a flagged run is hollow. Without a baseline
+    to compare with, only the upper panel is drawn.
     """
     rows = runs[np.isfinite(runs["value"].to_numpy(dtype=float)) & (runs["state"] != "excluded")]
     names = order_of(rows, configurations)
-    ratio_of = {item.configuration: item for item in comparisons if item.baseline == _baseline(comparisons)}
-    if len(names) > _TOGETHER and ratio_of:
-        return _panels(rows, [name for name in names if name in ratio_of], ratio_of, stamp)
-    figure = canvas(DOUBLE_IN, 3.6 if ratio_of else 2.3)
-    panels: list[Axes] = list(figure.subplots(2, 1, sharex=True, height_ratios=(1.3, 1))) if ratio_of else []
+    drawn = [item for item in comparisons if {item.configuration, item.baseline} <= set(names)]
+    if drawn and (len(names) > _TOGETHER or len({item.configuration for item in drawn}) < len(drawn)):
+        return _panels(rows, names, drawn, stamp)
+    figure = canvas(DOUBLE_IN, 3.6 if drawn else 2.3)
+    panels: list[Axes] = list(figure.subplots(2, 1, sharex=True, height_ratios=(1.3, 1))) if drawn else []
     upper = panels[0] if panels else figure.add_subplot()
     factor, shown_unit = scale(rows["value"], unit)
     of = looks(names)
@@ -73,8 +65,8 @@ def draw_pairs(
     bottom = upper
     if panels:
         bottom = panels[1]
-        for name, comparison in ratio_of.items():
-            _ratio(bottom, rows, comparison, of[name].colour if name in of else INK)
+        for item in drawn:
+            _ratio(bottom, rows, item, of[item.configuration].colour)
         bottom.set_ylabel("ratio within the block")
         bottom.grid(axis="y")
     bottom.set_xlabel("block")
@@ -83,7 +75,7 @@ def draw_pairs(
     legend = [
         Line2D([], [], ls="none", marker="o", ms=4, color=of[name].colour, label=shown[name]) for name in names
     ] + [handle for handle in state_handles(rows) if handle.get_marker() != "o"]
-    return finish(figure, legend=[*legend, *_ratio_handles(ratio_of)], notes=_notes(comparisons), stamp=stamp)
+    return finish(figure, legend=[*legend, *_ratio_handles(drawn)], notes=[_note(drawn)], stamp=stamp)
 
 
 def within_block(runs: pd.DataFrame, configuration: str, baseline: str) -> pd.DataFrame:
@@ -125,31 +117,46 @@ def _ratio(axes: Axes, rows: pd.DataFrame, comparison: Comparison, colour: str, 
         axes.axhspan(placed(ratio.low), placed(ratio.high), color=colour, alpha=0.18, lw=0, zorder=1)
 
 
-def _panels(rows: pd.DataFrame, names: Sequence[str], ratio_of: dict[str, Comparison], stamp: str) -> Figure:
-    figure, panels = small_panels(names)
+def _panels(rows: pd.DataFrame, names: Sequence[str], comparisons: Sequence[Comparison], stamp: str) -> Figure:
+    shown = comparisons[:MOST]
+    several = len(baselines(shown)) > 1
+    figure, panels = small_panels(
+        [item.configuration for item in shown], [item.baseline for item in shown] if several else ()
+    )
     of = looks(names)
-    for name, panel in zip(names, panels, strict=True):
-        _ratio(panel, rows, ratio_of[name], of[name].colour, centred=True)
+    for item, panel in zip(shown, panels, strict=True):
+        _ratio(panel, rows, item, of[item.configuration].colour, centred=True)
     for panel in panels:
         whole_numbers(panel)
-    outer_labels(panels, "block", "deviation of the block's ratio from the estimate, %")
-    comparisons = list(ratio_of.values())
+    outer_labels(panels, "block", "deviation from the estimate, %")
+    more = f" {len(shown)} of {len(comparisons)} comparisons are drawn; the table has them all."
+    to = "Each to the baseline after the stroke. The axes do not begin at zero." if several else _note(shown)
+    note = f"Ratio of each block, against the estimated ratio. {to}"
     return finish(
-        figure, legend=[*state_handles(rows), *_ratio_handles(ratio_of)], notes=_notes(comparisons), stamp=stamp
+        figure,
+        legend=[*state_handles(rows), *_ratio_handles(shown)],
+        notes=[note + (more if len(shown) < len(comparisons) else "")],
+        stamp=stamp,
     )
 
 
-def _ratio_handles(ratio_of: dict[str, Comparison]) -> list[Patch]:
-    if not any(item.ratio.low is not None for item in ratio_of.values()):
+def baselines(comparisons: Sequence[Comparison]) -> list[str]:
+    """What is compared with, each once: one configuration, or one in each cell."""
+    return list(dict.fromkeys(item.baseline for item in comparisons))
+
+
+def _ratio_handles(comparisons: Sequence[Comparison]) -> list[Patch]:
+    if not any(item.ratio.low is not None for item in comparisons):
         return []
     return [Patch(facecolor=FAINT, alpha=0.35, label="estimated ratio with its interval")]
 
 
-def _notes(comparisons: Sequence[Comparison]) -> list[str]:
-    baseline = _baseline(comparisons)
-    shown = labels([baseline], width=60, lines=1)[baseline] if baseline else ""
-    return [f"Baseline: {shown}. The axes do not begin at zero." if baseline else "The axis does not begin at zero."]
-
-
-def _baseline(comparisons: Sequence[Comparison]) -> str:
-    return comparisons[0].baseline if comparisons else ""
+def _note(comparisons: Sequence[Comparison]) -> str:
+    found = baselines(comparisons)
+    if not found:
+        return "The axis does not begin at zero."
+    if len(found) == 1:
+        return f"Baseline: {labels(found, width=60, lines=1)[found[0]]}. The axes do not begin at zero."
+    each = labels([name for item in comparisons for name in (item.configuration, item.baseline)], width=50, lines=1)
+    read = "; ".join(f"{each[item.configuration]} / {each[item.baseline]}" for item in comparisons)
+    return f"Ratios: {read}. The axes do not begin at zero."

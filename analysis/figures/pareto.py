@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from analysis.figures.shares import cut_share
 from analysis.figures.style import (
     DOUBLE_IN,
     FAINT,
@@ -60,13 +61,14 @@ def draw_pareto(tradeoff: Tradeoff, *, stamp: str = "") -> Figure:
             ha="right",
             zorder=7,
         )
+    cut = cut_share(axes, tradeoff.metric, [point.metric for point in placed])
     if tradeoff.better == "lower":
         axes.invert_yaxis()
     axes.set_xlabel(fitted(f"{tradeoff.response}{f', {unit}' if unit else ''}", 3.6))
     axes.set_ylabel(fitted(f"{visible(tradeoff.metric)}{f', {tradeoff.unit}' if tradeoff.unit else ''}", 2.4))
     axes.grid()
     _list(texts, named, tradeoff)
-    return finish(figure, legend=_handles(placed, tradeoff), notes=[_note(tradeoff, placed, named)], stamp=stamp)
+    return finish(figure, legend=_handles(placed, tradeoff), notes=[_note(tradeoff, placed, named, cut)], stamp=stamp)
 
 
 def _named(placed: list[TradeoffPoint]) -> list[TradeoffPoint]:
@@ -136,9 +138,10 @@ def _handles(placed: list[TradeoffPoint], tradeoff: Tradeoff) -> list[Line2D]:
     return [*found, *([handle("beaten by another", FAINT, "s", "white")] if beaten else [])]
 
 
-def _note(tradeoff: Tradeoff, placed: list[TradeoffPoint], named: list[TradeoffPoint]) -> str:
+def _note(tradeoff: Tradeoff, placed: list[TradeoffPoint], named: list[TradeoffPoint], cut: str) -> str:
     notes = [
         f"Less is left, better {visible(tradeoff.metric)} is up. Means with their intervals, each for itself.",
+        cut,
         "" if tradeoff.resamples else f"{tradeoff.note}.",
         "" if tradeoff.declared else "Exploratory: the protocol declares no trade-off.",
     ]

@@ -12,24 +12,11 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
+from analysis.figures.panels import outer_labels, small_panels
 from analysis.figures.runs import order_of
-from analysis.figures.style import (
-    DOUBLE_IN,
-    FAINT,
-    GRID,
-    INK,
-    PALETTE,
-    TINY_PT,
-    canvas,
-    finish,
-    fitted,
-    looks,
-    outer_labels,
-    small_panels,
-    styled,
-)
+from analysis.figures.style import DOUBLE_IN, FAINT, GRID, INK, PALETTE, TINY_PT, canvas, finish, fitted, looks, styled
 from analysis.labels import labels
-from analysis.numbers import scale
+from analysis.numbers import scale, significant
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -63,13 +50,13 @@ def draw_power(
     bins hold all of the runs, as those of a window do.
     """
     names = order_of(curve, configurations)
-    factor, unit = scale([curve[["power_W", "high_W"]].max().max()], "W")
+    factor, unit = scale([top_of(curve)], "W")
     said = [
         f"Bins of {bin_s:g} s by integration, the last as long as the runs last: energy is conserved."
         if whole
         else f"Bins of {bin_s:g} s by integration; bins that are not full are left out."
     ]
-    if refresh_s is not None and bin_s < refresh_s * (1 - 1e-6):
+    if refresh_s is not None and bin_s < refresh_s * _SAME:
         said.append(
             f"The bins are finer than the tick of an energy counter ({refresh_s:.3g} s): within one, power is its mean."
             if counter
@@ -79,6 +66,8 @@ def draw_power(
     said.append("The pointwise band holds at one time, not for the whole curve.")
     if has_bands(curve, _EVERY):
         said.append("The paler, simultaneous one holds for all times at once.")
+    if told := beyond(curve):
+        said.append(told)
     if (curve["n"] == 0).any():
         said.append("Where no run has readings, the curve has a gap, and its energy is not drawn.")
     text = f"{quantity}, {unit}"
@@ -93,8 +82,12 @@ def draw_power(
 
 _POWERS = ("power_W", "low_W", "high_W")
 _EVERY = ("all_low_W", "all_high_W")
+_SAME = 0.98
+"""A measured period that is by less longer than the bins is as long as they are."""
 _HIGHEST = 1.25
-"""A band of few runs may be far wider than what it is about: it is cut at so many times the highest of the rest."""
+"""A simultaneous band is wider than what it is about: it is cut at so many times the highest of the rest."""
+_HIGHEST_BAND = 1.5
+"""A band of two or three runs may be far wider still: it is cut at so many times the highest curve."""
 
 
 def _one_panel(curve: pd.DataFrame, names: Sequence[str], power_text: str, time_text: str) -> Figure:
@@ -164,9 +157,22 @@ def has_bands(curve: pd.DataFrame, columns: Sequence[str]) -> bool:
 
 def top_of(curve: pd.DataFrame) -> float:
     """The upper end of the axis of power."""
-    highest = float(np.nanmax(curve[["power_W", "high_W"]].to_numpy(dtype=float)))
+    drawn = float(np.nanmax(curve["power_W"].to_numpy(dtype=float)))
+    highest = min(float(np.nanmax(curve[["power_W", "high_W"]].to_numpy(dtype=float))), drawn * _HIGHEST_BAND)
     every = float(np.nanmax(curve["all_high_W"].to_numpy(dtype=float))) if has_bands(curve, _EVERY) else highest
-    return max(min(every * 1.03, highest * _HIGHEST), highest * 1.05) or 1.0
+    return max(min(every * 1.03, highest * _HIGHEST, drawn * _HIGHEST_BAND), highest * 1.05) or 1.0
+
+
+def beyond(curve: pd.DataFrame) -> str:
+    """In words, that bands go beyond ``top_of`` the axis, and how far; empty where none does."""
+    top_W = top_of(curve)
+    highs = [name for name in ("high_W", "all_high_W") if name in curve and curve[name].notna().any()]
+    highest_W = max((float(curve[name].max()) for name in highs), default=0.0)
+    if not highest_W > top_W * (1 + 1e-9):
+        return ""
+    factor, unit = scale([highest_W], "W")
+    reach = f"{significant(highest_W / factor, 3)} {unit}"
+    return f"A band that goes beyond the axis is cut there: the widest reaches {reach}."
 
 
 def _handles(curve: pd.DataFrame, names: Sequence[str], bands: tuple[str, str], together: bool) -> list[Line2D | Patch]:

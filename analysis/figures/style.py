@@ -19,16 +19,15 @@ from typing import Any, ParamSpec
 
 import matplotlib.style
 from fontTools import subset
-from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_agg import FigureCanvasAgg, RendererAgg
 from matplotlib.backends.backend_pdf import FigureCanvasPdf
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
 from matplotlib.layout_engine import ConstrainedLayoutEngine
-from matplotlib.ticker import MaxNLocator
 from PIL import Image
 
-from analysis.labels import labels, visible
+from analysis.labels import visible
 
 P = ParamSpec("P")
 
@@ -55,11 +54,15 @@ TINY_PT = 5.5
 _LINE_IN = SMALL_PT * 1.3 / 72
 _CHARACTERS_PER_INCH = 72 / (SMALL_PT * 0.54)
 """Of a note in running words, which has many narrow letters."""
+_FEWEST_LETTERS = 20
+_RULER_DPI = 100
 _PNG_DPI = 200
 _PLACES = 7
 """Decimals of an axes' place, in parts of the figure: far below what a printer can show."""
 _PANEL_MARGINS_IN = (0.52, 0.06, 0.4, 0.26)
 """Left, right, bottom, top of small panels, which are laid out without measuring."""
+_LABEL_LINE_IN = FONT_PT * 1.2 / 72
+"""Of each further line of the label at their left."""
 
 _STYLE: Mapping[str, Any] = {
     "font.family": ["DejaVu Sans"],  # it ships with matplotlib: the same letters, and so the same bytes, everywhere
@@ -184,7 +187,7 @@ def finish(
             axis.set_tick_params(labelsize=FONT_PT - 1)
     width_in, height_in = figure.get_size_inches()
     in_a_line = int(width_in * _CHARACTERS_PER_INCH)
-    below = [line for note in notes for line in textwrap.wrap(visible(note), in_a_line)]
+    below = [line for note in notes for line in _lines(visible(note), width_in - 0.08, in_a_line)]
     above = textwrap.wrap(visible(stamp), int(in_a_line * 0.8))
     notes_in = len(below) * _LINE_IN + (0.08 if below else 0.0)
     stamp_in = len(above) * _LINE_IN * 1.2 + (0.06 if above else 0.0)
@@ -197,6 +200,7 @@ def finish(
         layout.set(rect=(0, under_in / whole_in, 1, height_in / whole_in))
     else:
         left_in, right_in, bottom_in, top_in = _PANEL_MARGINS_IN
+        left_in += max(axes.get_ylabel().count("\n") for axes in figure.axes) * _LABEL_LINE_IN
         figure.subplots_adjust(
             left=left_in / width_in,
             right=1 - right_in / width_in,
@@ -219,6 +223,24 @@ def finish(
             ncols=columns,
         )
     return figure
+
+
+def _lines(text: str, width_in: float, letters: int) -> list[str]:
+    """``text`` in lines of so many ``letters``, fewer where many of them are wide: none is longer than ``width_in``."""
+    font = FontProperties(family=list(_STYLE["font.family"]), size=SMALL_PT)
+    while True:
+        lines = textwrap.wrap(text, letters)
+        widest_in = max((_ruler().get_text_width_height_descent(line, font, False)[0] for line in lines), default=0.0)
+        widest_in /= _RULER_DPI
+        if widest_in <= width_in or letters <= _FEWEST_LETTERS:
+            return lines
+        letters = max(_FEWEST_LETTERS, min(letters - 1, int(letters * width_in / widest_in)))
+
+
+@functools.cache
+def _ruler() -> Any:
+    """It measures texts in its own dots."""
+    return RendererAgg(1, 1, _RULER_DPI)  # type: ignore[no-untyped-call]
 
 
 def _legend_size(legend: Sequence[Any], width_in: float, most_columns: int) -> tuple[int, float]:
@@ -244,56 +266,6 @@ def fitted(text: str, inches: float) -> str:
     words, _, unit = visible(text).rpartition(" ")
     bound = f"{words}\N{NO-BREAK SPACE}{unit}" if words else unit  # a unit does not stand alone on a line
     return textwrap.fill(bound, max(8, int(inches * characters_per_inch(FONT_PT))))
-
-
-def small_panels(names: Sequence[str]) -> tuple[Figure, list[Axes]]:
-    """A page-wide figure of small panels, each with its name above it, rows filled first.
-
-    ``outer_labels`` gives them all one scale, once they are drawn: matplotlib's own shared axes tell every other panel
-    of each change, which takes seconds for 45.
-    """
-    count = len(names)
-    columns = count if count <= 3 else 3 if count <= 9 else 4 if count <= 16 else 5
-    rows = -(-count // columns)
-    lines = 1 if rows > 6 else 2
-    letters = int((DOUBLE_IN - 0.6) / columns * characters_per_inch(SMALL_PT - 0.5)) - 1
-    titles = list(labels(names, width=letters, lines=lines).values())
-    # Measuring the labels of 45 panels takes seconds.
-    figure = canvas(DOUBLE_IN, 0.5 + (0.84 if rows > 6 else 1.2) * rows, measured=False)
-    spacing = {"hspace": 0.24 + 0.12 * lines, "wspace": 0.07}
-    axes = figure.subplots(rows, columns, squeeze=False, gridspec_kw=spacing)
-    panels: list[Axes] = list(axes.flat)
-    for place, panel in enumerate(panels):
-        if place >= count:
-            panel.set_axis_off()
-            continue
-        panel.set_title(titles[place], fontsize=SMALL_PT - 0.5, pad=2.5, loc="left", linespacing=1.0)
-        panel.tick_params(labelsize=TINY_PT + 0.5, length=2)
-        # A column that ends a row early carries its own scale.
-        panel.xaxis.set_tick_params(labelbottom=place + columns >= count)
-        panel.yaxis.set_tick_params(labelleft=place % columns == 0)
-    return figure, panels[:count]
-
-
-def whole_numbers(axes: Axes) -> None:
-    """Ticks of the horizontal axis at whole numbers only: blocks, epochs."""
-    axes.xaxis.set_major_locator(MaxNLocator(nbins="auto", integer=True))
-    low, high = axes.get_xlim()
-    axes.set_xlim(max(low, 0.4), max(high, 1.6))  # they count from 1
-
-
-def outer_labels(panels: Sequence[Axes], below: str, aside: str) -> None:
-    """Give small panels one scale, that of them all, and name it once: under the last row, beside the first column."""
-    wide, high = ([panel.get_xlim() for panel in panels], [panel.get_ylim() for panel in panels])
-    for panel in panels:
-        panel.set_xlim(min(low for low, _ in wide), max(top for _, top in wide))
-        panel.set_ylim(min(low for low, _ in high), max(top for _, top in high))
-    spec = [item for panel in panels if (item := panel.get_subplotspec()) is not None]
-    last = max(item.rowspan.start for item in spec)
-    bottom = [panel for panel, item in zip(panels, spec, strict=True) if item.rowspan.start == last]
-    left = [panel for panel, item in zip(panels, spec, strict=True) if item.colspan.start == 0]
-    bottom[(len(bottom) - 1) // 2].set_xlabel(below)
-    left[len(left) // 2].set_ylabel(aside)
 
 
 def render(figure: Figure) -> dict[str, bytes]:

@@ -129,3 +129,14 @@ def test_a_bin_finer_than_a_counter_s_tick_is_said_to_hold_its_mean(made_up):
     figure = draw_power(curve_of(names), bin_s=0.5, refresh_s=5.0, counter=True, configurations=names)
     assert "finer than the tick of an energy counter (5 s)" in words(figure)
     assert "finer" not in words(draw_power(curve_of(names), bin_s=0.5, refresh_s=0.5, configurations=names))
+
+
+def test_a_wide_band_of_few_runs_does_not_set_the_axis_and_that_is_said():
+    curve = curve_of(["a", "b"]).drop(columns=["all_low_W", "all_high_W"])
+    wide = curve.assign(low_W=-3000.0, high_W=curve["high_W"].where(curve["begin_s"] > 1, 3210.0))
+    figure = draw_power(wide, bin_s=0.5)
+    low, high = figure.axes[0].get_ylim()
+    assert 0 == low
+    assert curve["power_W"].max() < high < 2 * curve["power_W"].max()
+    assert "cut there: the widest reaches 3.21 kW" in words(figure)
+    assert "cut there" not in words(draw_power(curve, bin_s=0.5))
