@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
 from analysis.curve import complete
 from analysis.epochs import accuracy_metric, epoch_means, epoch_rates
+from analysis.estimates import Estimate
 from analysis.load import Night
 from analysis.statistics.bands import FEWEST_FLIPPED
 from analysis.statistics.describe import mean
@@ -104,7 +106,7 @@ def dips(traces: Mapping[str, RunTrace], runs: Mapping[str, Sequence[str]], choi
                     wanted = by_place.values() if place == ALL else [by_place.get(place, (0, 0.0))]
                     counts.append(float(sum(count for count, _ in wanted)))
                     shares.append(100 * math.fsum(lasted_s for _, lasted_s in wanted) / length_s)
-                means = mean(counts, "", level), mean(shares, "%", level)
+                means = mean(counts, "", level), _share(shares, level)
                 found.append(Dips(name, source.domain, place, len(told), sum(map(bool, counts)), *means))
     return found
 
@@ -122,8 +124,16 @@ def loads(
             for what, share in {**of, **({} if waited is None else {WAITING: waited})}.items():
                 shares.setdefault(what, []).append(share)
         for what, values in shares.items():
-            found.append(Load(name, what, mean(values, "%", level), min(values), max(values)))
+            found.append(Load(name, what, _share(values, level), min(values), max(values)))
     return found
+
+
+def _share(values: Sequence[float], level: float) -> Estimate:
+    """The mean of shares of a whole, in per cent; an interval that t draws beyond 0 or 100 ends there."""
+    found = mean(values, "%", level)
+    if found.low is None or found.high is None:
+        return found
+    return replace(found, low=max(0.0, found.low), high=min(100.0, found.high))
 
 
 def waiting_of(record: RunRecord) -> float | None:

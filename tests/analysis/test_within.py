@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -14,7 +15,7 @@ from analysis.load import load
 from analysis.over_time import dips_frame
 from analysis.study import examine
 from analysis.traces import MeterTrace, RunTrace
-from analysis.within import ALL, WAITING, courses
+from analysis.within import ALL, WAITING, courses, loads
 from harness.domains import Choice, Source
 
 KEY = ("gpu0", "", "measured")
@@ -120,3 +121,18 @@ def test_a_night_without_any_energy_has_nothing_of_it_but_its_loads(simulate):
     assert () == study.findings.temporal.courses
     assert () == study.findings.temporal.dips
     assert all(item.energy.value is None for item in study.findings.temporal.epochs)
+
+
+def test_no_interval_of_a_share_reaches_beyond_none_or_all(monkeypatch):
+    monkeypatch.setattr("analysis.within.waiting_of", lambda record: None)
+    busy = {
+        "b01": {"gpu0.utilisation_pct": 92.0, "cpu.load_pct": 40.0},
+        "b02": {"gpu0.utilisation_pct": 98.0, "cpu.load_pct": 41.0},
+    }
+    traces = {run: SimpleNamespace(loads=of) for run, of in busy.items()}
+
+    gpu, cpu = loads(dict.fromkeys(busy), traces, {"a": list(busy)}, 0.95)
+
+    assert (95.0, 100.0) == (gpu.share.value, gpu.share.high)
+    assert 40 < 95 - 38.12 == pytest.approx(gpu.share.low, abs=0.01)
+    assert 0 < cpu.share.low < 40.5 < cpu.share.high < 100
