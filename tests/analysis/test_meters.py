@@ -354,7 +354,7 @@ def test_a_trial_takes_the_lag_out_and_tells_it():
         for name, (stage, phase) in stages.items()
     }
     night = SimpleNamespace(
-        records=records, samples=runs.__getitem__, meters=meters_of(records, runs.__getitem__),
+        records=records, samples=runs.__getitem__, meters=meters_of(records, runs.__getitem__), host={},
     )  # fmt: skip
     tried = try_out(night, {"none": "train", "cpu": "train"})
     by_meter = {item.stage: item.power_W for item in tried.trials if item.origin == "meter"}
@@ -369,7 +369,7 @@ def test_a_trial_says_where_a_meter_s_lag_is_not_told():
     flat = {POWER: series(wall(), np.arange(0, 60, 0.1), np.full(600, 150.0))}
     its = record([wall()], levels={"device": "none"}, phases=(Phase("train", 15 * S, 25 * S),))
     night = SimpleNamespace(
-        records={"a": its}, samples=lambda _: flat, meters=meters_of({"a": its}, lambda _: flat),
+        records={"a": its}, samples=lambda _: flat, meters=meters_of({"a": its}, lambda _: flat), host={},
     )  # fmt: skip
     tried = try_out(night, {"none": "train"})
     (lag,) = tried.lags
