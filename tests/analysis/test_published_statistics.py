@@ -35,6 +35,7 @@ def environments(simulate_once):
     return load(made.path)
 
 
+@pytest.mark.slow
 def test_study_4s_statistics_are_all_in_its_tables(environments, tmp_path):
     found = examine(environments).findings
     overall = {test.name for test in found.omnibus}

@@ -263,8 +263,11 @@ def test_measure_says_in_words_from_which_length_on_a_window_is_worth_measuring(
     assert "CPU loaded" in text
     assert "No window can be proposed: nothing here measures energy." in text
     assert "The sampler itself:" in text
-    assert re.search(r"idle: others used \d+\.\d\d cores \(busy in all: \d+\.\d\d\)", text)
-    assert re.search(r"CPU loaded: others used \d+\.\d\d cores", text)
+    # of two seconds on a machine as busy as it is, one of the stages may hold too few readings to tell
+    told = r"(others used \d+\.\d\d cores \(busy in all: \d+\.\d\d\)|what others did with the processors is not known)"
+    stages = [re.search(rf"{stage}: {told}", text) for stage in ("idle", "CPU loaded")]
+    assert all(stages)
+    assert any("others used" in found[1] for found in stages)
     assert "gpu0 by constant, MODELLED, not measured" in text
     assert "noise unknown: too few values" in text
     assert not re.search(r"nan %|e\+", text)

@@ -22,8 +22,8 @@ from harness.protocol_refusals import shown
 
 FOLDER = shipped("protocols")
 STUDIES = sorted(path.stem for path in FOLDER.glob("*.toml") if path.stem not in ("aa", "demo", "pilot"))
-FIRST = ("architectures", "environments", "inference-runtimes", "mixed-precision", "width-precision")
-"""One of each study, run whenever tests are; the twins, which are the same workloads, among the slow ones."""
+FIRST = ("architectures", "inference-runtimes", "mixed-precision", "width-precision")
+"""Run whenever tests are; the others, which are the same workloads, among the slow ones."""
 OPEN = ("gates.load.cores=10000", "gates.swap.MB_per_s=1e9", "gates.disk.free_GB=0")
 FEW = {"--steps": "2", "--epochs": "1", "--finetune-epochs": "1", "--test-images": "32", "--batch": "4"}
 FEW |= {"--duration": "0.3", "--ceilings": "0.02", "--workers": "1"}

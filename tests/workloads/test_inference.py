@@ -51,6 +51,7 @@ def test_every_runtime_agrees_with_float32_as_far_as_its_precision_goes(execute,
     assert told["bytes_per_image"] / item_B > 11_689_512 / 2
 
 
+@pytest.mark.slow
 def test_onnx_runtime_reads_memory_that_is_still_there(execute):
     done = execute("inference.py", "--model", "mobilenet_v2", "--runtime", "onnx-float16", *SHORT, "--ceilings", "0")
     assert 0 == done.code, done.stderr

@@ -48,7 +48,9 @@ def test_an_epoch_of_50000_images_has_98_steps(cnn, options):
     assert 98 == len(cnn.Batches(np.zeros(50_000, int), lambda chosen, rng: chosen, options(), training=True))
 
 
-@pytest.mark.parametrize(("precision", "way"), [("float32", "loader"), ("mixed_bfloat16", "device")])
+@pytest.mark.parametrize(
+    ("precision", "way"), [("float32", "loader"), pytest.param("mixed_bfloat16", "device", marks=pytest.mark.slow)]
+)
 def test_a_short_run_marks_its_phases_and_leaves_its_results(execute, precision, way):
     outcome = execute("keras_cnn.py", *SMALL, "--precision", precision, "--emulate", "--input", way, env=TENSORFLOW)
 

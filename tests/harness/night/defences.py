@@ -231,7 +231,7 @@ DEFENCES = (
     Defence(
         "orchestrator killed", "the setting aside of the run that was cut short",
         "harness/night.py", "for partial in self.opened.partial:", "for partial in ():",
-        ("harness/night/test_killed_nights.py::test_a_night_killed_anywhere_ends_as_an_undisturbed_one[0]",),
+        ("harness/night/test_killed_nights.py::test_a_night_killed_anywhere_ends_as_an_undisturbed_one[0-10]",),
     ),
     Defence(
         "power cut", "making the folder's names safe before anything is removed",

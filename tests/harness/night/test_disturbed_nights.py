@@ -109,6 +109,7 @@ def counted(folder: NightFolder) -> list[str]:
     return sorted(body["slot"] for body in records if (body["validity"], body["status"]) == ("valid", "completed"))
 
 
+@pytest.mark.slow
 def test_a_disk_that_is_full_stops_the_night_and_room_lets_it_go_on(
     place: Place, small_disk: Callable[[int], None]
 ) -> None:
