@@ -13,6 +13,7 @@ from collections.abc import Sequence
 
 from harness.configurations import cross
 from harness.faults import LINGER_S, Fault, Way
+from harness.plan import make_plan
 from harness.protocol_gates import Judge, VerdictRule
 from harness.protocol_model import Command, Hook, Instruments, Protocol, Sensors, Simulated, Workload
 
@@ -22,6 +23,8 @@ SHARE_OF_TIMEOUT = 0.25
 """How long a run is taken to last, as a share of its time limit: a protocol does not say how long its runs are."""
 SHORTEST_S, LONGEST_S = 0.2, 2.0
 """Between which the rehearsed window's duration is kept."""
+TOGETHER_S = 40.0
+"""How long a night's windows last together at most, at the usual factor: the more runs it has, the shorter each is."""
 SHORTEST_TIMEOUT_S = 30.0
 """A busy machine is not to end a rehearsed run at a limit of milliseconds."""
 OVERDUE_TIMEOUT_S = 12.0
@@ -39,7 +42,7 @@ _NOT_A_RESULT = ("energy", "duration", "power")
 
 def rehearse(protocol: Protocol, factor: float = FACTOR, faults: Sequence[Fault] = ()) -> Protocol:
     """``protocol`` as it is rehearsed, with ``faults``; ``factor`` in (0, 1] multiplies its times."""
-    window_s = min(max(protocol.workload.timeout_s * SHARE_OF_TIMEOUT * factor, SHORTEST_S), LONGEST_S)
+    window_s = _window_s(protocol, factor)
     warmup, cooldown, baseline = protocol.warmup, protocol.cooldown, protocol.baseline
     return protocol.model_copy(
         update={
@@ -78,6 +81,12 @@ def rehearse(protocol: Protocol, factor: float = FACTOR, faults: Sequence[Fault]
             ),
         }
     )
+
+
+def _window_s(protocol: Protocol, factor: float) -> float:
+    """How long each run's window is rehearsed: a share of its time limit, and of what all of them may take."""
+    share_s = TOGETHER_S * factor / FACTOR / len(make_plan(protocol).slots)
+    return max(SHORTEST_S, min(protocol.workload.timeout_s * SHARE_OF_TIMEOUT * factor, share_s, LONGEST_S))
 
 
 def _workload(protocol: Protocol, factor: float, window_s: float, faults: Sequence[Fault]) -> Workload:

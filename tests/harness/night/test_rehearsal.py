@@ -119,6 +119,15 @@ def test_the_window_stays_between_a_moment_and_two_seconds(protocol: Protocol, f
     assert any(f"train:{window_s}," in element for element in command)
 
 
+@pytest.mark.parametrize(("blocks", "factor", "window_s"), [(25, 0.001, "0.4"), (25, 0.01, "2"), (100, 0.001, "0.2")])
+def test_the_more_runs_a_night_has_the_shorter_each_is_rehearsed(
+    protocol: Protocol, blocks: int, factor: float, window_s: str
+) -> None:
+    many = protocol.model_copy(update={"design": protocol.design.model_copy(update={"blocks": blocks}), "warmup": None})
+    command = rehearse(many, factor).workload.command
+    assert any(f"train:{window_s}," in element for element in command)
+
+
 def test_a_busy_machine_cannot_end_a_rehearsed_run(protocol: Protocol) -> None:
     assert 30.0 == rehearse(protocol, 1e-6).workload.timeout_s
 
