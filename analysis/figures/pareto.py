@@ -51,19 +51,10 @@ def draw_pareto(tradeoff: Tradeoff, *, stamp: str = "") -> Figure:
     _line(axes, [_at(point, factor) for point in front])
     for point in placed:
         _point(axes, point, factor)
-    for number, point in enumerate(named, start=1):
-        axes.annotate(
-            str(number),
-            _at(point, factor),
-            xytext=(-3, 3),
-            textcoords="offset points",
-            fontsize=SMALL_PT,
-            ha="right",
-            zorder=7,
-        )
     cut = cut_share(axes, tradeoff.metric, [point.metric for point in placed])
     if tradeoff.better == "lower":
         axes.invert_yaxis()
+    _number(axes, [_at(point, factor) for point in named])
     axes.set_xlabel(fitted(f"{tradeoff.response}{f', {unit}' if unit else ''}", 3.6))
     axes.set_ylabel(fitted(f"{visible(tradeoff.metric)}{f', {tradeoff.unit}' if tradeoff.unit else ''}", 2.4))
     axes.grid()
@@ -105,6 +96,28 @@ def _point(axes: Axes, point: TradeoffPoint, factor: float) -> None:
     face = colour if firm else "white"
     size = 5.0 if point.on_front else 3.4
     axes.plot([x], [y], marker, ms=size, mfc=face, mec=colour, mew=0.9, zorder=5)
+
+
+def _number(axes: Axes, places: list[tuple[float, float]]) -> None:
+    """Number the points; those whose numbers would lie upon one another have theirs side by side, at the first."""
+    axes.get_xlim(), axes.get_ylim()  # the limits are settled only when they are asked for
+    groups: list[tuple[float, float, list[int]]] = []
+    for number, place in enumerate(places, start=1):
+        x, y = axes.transData.transform(place) * 72 / axes.figure.dpi
+        near = next((them for gx, gy, them in groups if abs(x - gx) < 1.2 * SMALL_PT and abs(y - gy) < SMALL_PT), None)
+        if near is None:
+            groups.append((x, y, near := []))
+        near.append(number)
+    for _, _, them in groups:
+        axes.annotate(
+            ", ".join(map(str, them)),
+            places[them[0] - 1],
+            xytext=(-3, 3),
+            textcoords="offset points",
+            fontsize=SMALL_PT,
+            ha="right",
+            zorder=7,
+        )
 
 
 def _list(axes: Axes, named: list[TradeoffPoint], tradeoff: Tradeoff) -> None:

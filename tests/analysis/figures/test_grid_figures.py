@@ -133,6 +133,16 @@ def test_a_front_is_readable_whatever_its_size(count, long, resamples, flaws):
     assert ("cannot be told" in words_of(figure)) == (resamples == 0)
 
 
+def test_configurations_at_the_same_place_have_their_numbers_side_by_side(flaws):
+    front = tradeoff_of(6)
+    first, *others = front.points
+    twin = replace(others[0], response=first.response, metric=first.metric)
+    figure = draw_pareto(replace(front, points=(first, twin, *others[1:])))
+    numbers = [text.get_text() for text in figure.axes[0].texts]
+    assert ["1, 2", "3", "4", "5", "6"] == numbers
+    assert [] == flaws(figure)
+
+
 def test_what_cannot_be_placed_and_what_is_exploratory_is_said():
     figure = draw_pareto(tradeoff_of(6, unplaced=1))
     assert "Not placed: width=0,precision=float32 (no run of the headline)" in words_of(figure)
