@@ -120,7 +120,8 @@ def _panels(curve: pd.DataFrame, names: Sequence[str], power_text: str, time_tex
         _shade(panel, span, ("least", "most"), color=GRID, zorder=1)
         _line(panel, rows, of[name].colour, "-", width=0.8)
         text = f"n = {_count(rows)}"
-        panel.text(0.98, 0.05, text, transform=panel.transAxes, ha="right", fontsize=TINY_PT, color=INK)
+        # Below the load: at the edges a run that is measured whole comes down to here.
+        panel.text(0.5, 0.05, text, transform=panel.transAxes, ha="center", fontsize=TINY_PT, color=INK)
     top = top_of(curve)
     for panel in panels:
         panel.set_ylim(0, top)
