@@ -80,10 +80,10 @@ def _low_stretches(
 
 def _power(series: joules.Series, low: int, high: int) -> NDArray[np.float64]:
     """The mean power of each step between two stamps."""
-    value = series.value[low:high]
+    value = series.watts(low, high)
     if series.kind is Kind.COUNTER:
         return np.diff(value) / (np.diff(series.t_ns[low:high]) / 1e9)
-    return value[1:] if series.kind is Kind.MEAN else (value[:-1] + value[1:]) / 2
+    return (value[:-1] + value[1:]) / 2 if series.kind is Kind.GAUGE else value[1:]
 
 
 def covered_by(begins: NDArray[np.int64], ends: NDArray[np.int64], edges_ns: NDArray[np.int64]) -> NDArray[np.float64]:

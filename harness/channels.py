@@ -16,6 +16,8 @@ class Kind(enum.StrEnum):
     """A level at an instant (degrees, megahertz)."""
     MEAN = "mean"
     """The mean over the time since the channel's previous stamp (step-hold backwards)."""
+    TRAILING = "trailing"
+    """The mean over ``refresh_s`` before its stamp, whether the previous stamp lies so far back or not."""
     COUNTER = "counter"
     """A total that only grows; joules for energy."""
 

@@ -35,8 +35,8 @@ _COARSE_BITS = 16
 class Series:
     """One channel's readings in the order of time.
 
-    ``t_ns``: int64, strictly growing, CLOCK_MONOTONIC (n,). ``value``: float64 (n,), W for a gauge or a mean, J for a
-    counter (already unwrapped). ``period_s``: how long a value may stand behind its source, the channel's
+    ``t_ns``: int64, strictly growing, CLOCK_MONOTONIC (n,). ``value``: float64 (n,), J for a counter (already
+    unwrapped), W for all others. ``period_s``: how long a value may stand behind its source, the channel's
     ``refresh_s``; 0 where it is not known. Refuses lengths that differ, and time that stands still or goes back.
     """
 
@@ -77,8 +77,16 @@ class Series:
         return any(np.any(np.diff(self.value[low : high + 1]) < 0) for low, high in self.pieces(first, last))
 
     def watts(self, low: int, high: int) -> Floats:
-        """The values of the readings from ``low`` to before ``high``."""
-        return self.value[low:high]
+        """The power that stands for each reading from ``low`` to before ``high``, (high - low,).
+
+        A gauge's level at the reading; of others the mean over the step that ends with it: of a trailing mean made
+        from the readings around it (``_over_steps``), else the reading itself.
+        """
+        if self.kind is not Kind.TRAILING or self.period_s <= 0:
+            return self.value[low:high]
+        first, last = max(low - 1, 0), min(high + 1, len(self.t_ns))
+        over = _over_steps(self.t_ns[first:last], self.value[first:last], self.period_s * NS)
+        return over[low - first : high - first]
 
     @functools.cached_property
     def means(self) -> Means:
@@ -139,8 +147,9 @@ class Means:
 class Integral:
     """The energy of a series from its first stamp on, told for stamps that grow from one question to the next.
 
-    A mean is held back to the stamp before it, a gauge drawn as straight lines between its readings (trapezoids), a
-    counter interpolated linearly; each is integrated exactly, so that bins cut from it conserve the energy.
+    A mean is held back to the stamp before it, so is what trailing means tell of that step, a gauge drawn as straight
+    lines between its readings (trapezoids), a counter interpolated linearly; each is integrated exactly, so that bins
+    cut from it conserve the energy.
     """
 
     def __init__(self, series: Series) -> None:
@@ -174,7 +183,7 @@ class Integral:
         """Take up the piece from the reading ``low`` on, until which there were ``until_J``."""
         series = self._series
         self._low, self._high = low, min(low + PIECE, len(series.t_ns) - 1)
-        value = series.value[low : self._high + 1]
+        value = series.watts(low, self._high + 1)
         self._own = (series.t_ns[low : self._high + 1] - series.t_ns[0]) / NS
         if series.kind is Kind.COUNTER:
             self._total = value - series.value[0]
@@ -195,6 +204,21 @@ class Integral:
             slope = np.diff(series.value[self._low : self._high + 1])[index] / step[index]
             until = until - slope / 2 * since * (step[index] - since)
         return until
+
+
+def _over_steps(t_ns: Stamps, value: Floats, width_ns: float) -> Floats:
+    """The mean over the step that ends at each reading (n,), of means over ``width_ns`` before their stamps (n,).
+
+    Where a step is longer than a mean is wide, its beginning lies in no mean: a straight line is drawn there. Where it
+    is shorter, the next reading tells of the same time again: there the two are averaged. A reading that comes late
+    when a load begins would else stand for time before it, each time anew
+    (docs/decisions/a-late-row-stands-for-its-own-time.md).
+    """
+    over = value.copy()
+    step_ns, half = np.diff(t_ns).astype(np.float64), np.diff(value) / 2
+    over[1:] -= half * np.maximum(step_ns - width_ns, 0) / step_ns
+    over[1:-1] += half[1:] * np.minimum(np.maximum(width_ns - step_ns[1:], 0), step_ns[:-1]) / step_ns[:-1]
+    return over
 
 
 def pieces(low: int, high: int, *columns: NDArray[np.generic]) -> Iterator[tuple[int, int]]:

@@ -108,7 +108,7 @@ class Gpu:
         """Trace, counter, context; once the counter's ticks are known."""
         trace, domain = self.trace, self.card.domain
         kind, refresh_s = (
-            (trace.kind, trace.refresh_s) if isinstance(trace, Polled) else (Kind.MEAN, trace.period_ns / 1e9)
+            (trace.kind, trace.refresh_s) if isinstance(trace, Polled) else (Kind.TRAILING, trace.period_ns / 1e9)
         )
         energetic = [("power_W", "W", kind, trace.source, refresh_s)]
         if self.counter is not None:
