@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.patheffects import withStroke
 
 from analysis.figures.shares import cut_share
 from analysis.figures.style import (
@@ -117,6 +118,7 @@ def _number(axes: Axes, places: list[tuple[float, float]]) -> None:
             fontsize=SMALL_PT,
             ha="right",
             zorder=7,
+            path_effects=[withStroke(linewidth=2, foreground="white")],  # the front's line may go through it
         )
 
 
