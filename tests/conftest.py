@@ -19,8 +19,9 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
-for _name in ("NIGHTWATT_MARKS", "PYTHONUNBUFFERED"):
+for _name in ("NIGHTWATT_MARKS", "PYTHONUNBUFFERED", "PYTHONDONTWRITEBYTECODE"):
     os.environ.pop(_name, None)
+sys.dont_write_bytecode = False  # hundreds of processes are started here; compiling every module in each takes minutes
 
 # A report's workers would take longer to start than they save of a small night, on cores that the suite has filled.
 os.environ["NIGHTWATT_PROCESSES"] = "1"

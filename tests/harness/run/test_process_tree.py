@@ -39,14 +39,15 @@ def test_what_would_name_the_processes_of_others_is_refused(environment, session
         members(environment, session)
 
 
-def test_children_of_children_descend_from_this_process(wait_for):
-    code = "import os, time; os.fork(); time.sleep(600)"
-    child = subprocess.Popen([sys.executable, "-c", code])
-    found = wait_for(lambda: len(descendants()) == 2 and descendants())
-    assert child.pid in found
-    signal_all(found, 9)
-    child.wait()
-    wait_for(lambda: descendants() == [])
+def test_children_of_children_descend_from_this_process_and_nobody_else(wait_for):
+    code = "import os, time; child = os.fork(); child and print(child, flush=True); time.sleep(600)"
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as child:
+        two = {child.pid, int(child.stdout.readline())}
+        found = descendants()
+        signal_all(sorted(two), 9)
+    assert two <= {*found}
+    assert not {os.getpid(), os.getppid(), 1} & {*found}
+    wait_for(lambda: not two & {*descendants()})
 
 
 def test_a_process_is_named_for_people(sleeper, wait_for):
