@@ -29,6 +29,7 @@ title = "Which arm?"
 [workload]
 command = ["true", "{arm}"]
 window = "train"
+timeout_s = 1600
 [factors]
 arm = ["a", "b"]
 [design]
@@ -36,6 +37,7 @@ blocks = 9
 [cooldown]
 until = "temperature"
 [sensors.simulated]
+load_W = 800
 [analysis]
 baseline = "a"
 [night]
@@ -133,7 +135,9 @@ def quick(tmp_path_factory: pytest.TempPathFactory) -> Bad:
 @pytest.fixture(scope="module")
 def lengthy(tmp_path_factory: pytest.TempPathFactory) -> Bad:
     """A night of the faults that are only noticed after a while."""
-    return rehearsed(tmp_path_factory.mktemp("lengthy"), [*LENGTHY], "--set", "design.blocks=4")
+    return rehearsed(
+        tmp_path_factory.mktemp("lengthy"), [*LENGTHY], "--set", "design.blocks=4", "--set", "workload.timeout_s=3600"
+    )
 
 
 def assert_as_expected(night: Bad, name: str, expected: Expected) -> None:

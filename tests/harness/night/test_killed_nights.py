@@ -29,6 +29,7 @@ title = "Which arm?"
 [workload]
 command = ["true", "{arm}"]
 window = "train"
+timeout_s = 800
 [factors]
 arm = ["a", "b"]
 [design]

@@ -85,7 +85,7 @@ def open_descriptors():
 
 @pytest.fixture(autouse=True)
 def nothing_is_left(processes):
-    gc.freeze()  # only what the test itself makes is looked through: the whole of a long session takes a fifth of a second
+    gc.freeze()  # only what the test itself makes is looked through: a long session takes a fifth of a second
     before = children_of_this_process(), open_descriptors()
     yield
     left, after = processes.pids(), (children_of_this_process(), open_descriptors())
