@@ -17,7 +17,7 @@ from analysis.explore.epochs import explore_energies, explore_learning
 from analysis.explore.power import explore_power
 from analysis.figures.dips import draw_dips
 from analysis.figures.energies import draw_energies, draw_rates
-from analysis.figures.epochs import by_epoch, draw_epochs
+from analysis.figures.epochs import by_epoch, draw_epochs, left_out
 from analysis.figures.power import draw_power
 from analysis.illustration import Illustration, unstamped
 from analysis.load import Night
@@ -27,7 +27,7 @@ from analysis.study import Study
 from analysis.traces import EPOCH, Grid
 
 SECTION = "time"
-STEMS = ("power", "phase", "energies", "rates", "epochs", "dips")
+STEMS = ("power", "phase", "energies", "rates", "epochs", "losses", "dips")
 _NAMED = 8
 _LEAST_SHARE_PCT = 0.05
 """Dips of a smaller part of every window are counted in their table, and not drawn."""
@@ -68,7 +68,7 @@ def inside(night: Night, study: Study, rows: pd.DataFrame, given: Given) -> list
         _phase(night, study, given),
         _energies(study, given),
         _rates(study, given),
-        _learning(night, rows, given),
+        *_learning(night, rows, given),
         _dips(study, given),
     )
     return [item for item in found if item is not None]
@@ -150,15 +150,15 @@ def _rates(study: Study, given: Given) -> Illustration | None:
     )
 
 
-def _learning(night: Night, rows: pd.DataFrame, given: Given) -> Illustration | None:
+def _learning(night: Night, rows: pd.DataFrame, given: Given) -> list[Illustration]:
     usable = rows[rows["eligible"]]
     configuration = dict(zip(usable["run"], usable["configuration"], strict=True))
     phases = night.phases
     phases = phases[phases["run"].isin(configuration)]
     learning = by_epoch(phases.assign(configuration=phases["run"].map(configuration)))
     if learning.empty:
-        return None
-    return Illustration(
+        return []
+    learnt = Illustration(
         "epochs",
         "Learning, epoch by epoch",
         "What the workload reported at the end of each epoch.",
@@ -167,6 +167,18 @@ def _learning(night: Night, rows: pd.DataFrame, given: Given) -> Illustration | 
         functools.partial(explore_learning, learning, **unstamped(given)),
         section=SECTION,
     )
+    losses = [
+        Illustration(
+            "losses",
+            "Loss, epoch by epoch",
+            "The same of the loss: of so many configurations one figure holds one of the two.",
+            "Loss per epoch, a panel a configuration.",
+            functools.partial(draw_epochs, learning, metric=kind, **given),
+            section=SECTION,
+        )
+        for kind in left_out(learning)
+    ]
+    return [learnt, *losses]
 
 
 def _dips(study: Study, given: Given) -> Illustration | None:

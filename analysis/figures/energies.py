@@ -52,7 +52,8 @@ def draw_energies(
 
     ``means``: configuration, epoch, n, and energy_J, cumulative_J, efficiency (% per Wh) with _low and _high, as
     ``epochs.means_frame`` gives it. Runs that end early leave fewer in the later epochs: n is drawn below where it
-    varies. More than six configurations: a small panel each, of cumulative energy over the range of them all in grey.
+    varies. More than six configurations: a small panel each, of cumulative energy over the range of them all in grey;
+    ``notes``, which tell of the accuracy, are then left out with it.
     """
     names = order_of(means, configurations)
     shown = labels(names, width=30, lines=2)
@@ -61,6 +62,7 @@ def draw_energies(
     if len(names) > _TOGETHER:
         figure = _panels(parts, names, f"cumulative {quantity}, {units['cumulative_J']}")
         legend: list[Line2D | Patch] = [Patch(facecolor=GRID, label="range of all configurations' means")]
+        notes = ()
     else:
         figure = _together(parts, names, quantity, units)
         legend = [

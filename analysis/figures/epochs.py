@@ -52,19 +52,31 @@ def by_epoch(phases: pd.DataFrame) -> pd.DataFrame:
     return table
 
 
+def kinds_of(learning: pd.DataFrame) -> list[str]:
+    """Which of ``METRICS`` were reported, of training or validation."""
+    return [kind for kind in METRICS if learning["metric"].isin([kind, f"val_{kind}"]).any()]
+
+
+def left_out(learning: pd.DataFrame) -> list[str]:
+    """What ``draw_epochs`` has no place for where there are many configurations: each needs a figure of its own."""
+    return kinds_of(learning)[:-1] if learning["configuration"].nunique() > _TOGETHER else []
+
+
 @styled
-def draw_epochs(learning: pd.DataFrame, *, configurations: Sequence[str] = (), stamp: str = "") -> Figure:
+def draw_epochs(
+    learning: pd.DataFrame, *, metric: str = "", configurations: Sequence[str] = (), stamp: str = ""
+) -> Figure:
     """Mean over runs of loss and accuracy per epoch, least to greatest run as a band; validation is dashed.
 
-    ``learning`` is what ``by_epoch`` gives. More than six configurations: a small panel each, accuracy where there is
-    one, else loss.
+    ``learning`` is what ``by_epoch`` gives. More than six configurations: a small panel each, of ``metric``; left out,
+    of accuracy where there is one, else of loss.
     """
     names = order_of(learning, configurations)
-    kinds = [kind for kind in METRICS if learning["metric"].isin([kind, f"val_{kind}"]).any()]
+    kinds = kinds_of(learning)
     validated = learning["metric"].str.startswith("val_").any()
     of = looks(names)
     if len(names) > _TOGETHER:
-        kind = kinds[-1]
+        kind = metric or kinds[-1]
         figure, panels = small_panels(names)
         for name, panel in zip(names, panels, strict=True):
             _lines(panel, learning[learning["configuration"] == name], kind, of[name].colour)

@@ -14,7 +14,7 @@ from analysis.figures.accuracy import draw_accuracy
 from analysis.figures.agreement import MOST_PANELS, draw_agreement
 from analysis.figures.distribution import draw_distribution
 from analysis.figures.drift import draw_drift
-from analysis.figures.epochs import by_epoch, draw_epochs
+from analysis.figures.epochs import by_epoch, draw_epochs, left_out
 from analysis.figures.pairs import draw_pairs, within_block
 from analysis.figures.power import draw_power
 from analysis.figures.ratios import MOST, draw_decomposition, draw_ratios, pages
@@ -291,6 +291,19 @@ def test_epochs_are_averaged_over_runs_and_what_is_no_number_is_passed_over():
     found = by_epoch(phases)
     assert [("a", "loss", 1, 3.0, 2.0, 4.0, 2)] == list(found.itertuples(index=False, name=None))
     assert by_epoch(phases.drop(columns="metric.loss")).empty
+
+
+@pytest.mark.parametrize(("count", "without"), [(6, []), (7, ["loss"])])
+def test_what_has_no_place_beside_the_accuracy_of_many_configurations_is_told_and_can_be_drawn(
+    count, without, made_up, flaws
+):
+    names, runs = made_up(count, 2)
+    learning = by_epoch(phases_of(runs))
+    assert without == left_out(learning)
+    for kind in without:
+        figure = draw_epochs(learning, metric=kind, configurations=names)
+        assert {kind} == {axes.get_ylabel() for axes in figure.axes} - {""}
+        assert [] == flaws(figure)
 
 
 def test_the_same_figure_gives_the_same_bytes_without_a_date(made_up, tmp_path):

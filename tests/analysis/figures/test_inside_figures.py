@@ -95,6 +95,13 @@ def test_without_an_accuracy_there_is_no_efficiency(made_up):
     assert 2 == len(draw_energies(means, configurations=names).axes)
 
 
+@pytest.mark.parametrize(("count", "drawn"), [(6, True), (7, False)])
+def test_the_accuracy_behind_an_efficiency_is_told_where_that_is_drawn(count, drawn, made_up):
+    names, _ = made_up(count, 1)
+    figure = draw_energies(means_of(names, 2, stops=False), configurations=names, notes=["Accuracy: val_accuracy."])
+    assert drawn == ("Accuracy: val_accuracy." in words(figure))
+
+
 def test_both_bands_are_named_and_a_wide_one_does_not_press_the_curve_flat(made_up):
     names, _ = made_up(2, 1)
     figure = draw_power(curve_of(names), bin_s=0.5, every="simultaneous 95 % band (sup-t)", configurations=names)
