@@ -164,6 +164,17 @@ def at_least(minimum: int) -> Callable[[str], int]:
     return whole_number
 
 
+def number(text: str) -> float:
+    """An argparse type: a number from 0 on that is finite, such as a learning rate."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = float("nan")
+    if not 0 <= value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 0 on")
+    return value
+
+
 def leave(message: str, code: int) -> NoReturn:
     """End the script with ``message`` on standard error and exit ``code``."""
     print(f"{Path(sys.argv[0]).name}: {message}", file=sys.stderr)

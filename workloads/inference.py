@@ -61,21 +61,30 @@ def arguments() -> argparse.Namespace:
     add("--model", choices=NAMES, default="resnet50")
     add("--runtime", choices=RUNTIMES, default="torch-float32")
     add("--batch", type=_positive, default=1, help="images at a time")
-    add("--duration", type=float, default=30.0, help="of the measured loop, seconds")
-    add("--warmup", type=float, default=3.0, help=f"of the loop before it, seconds, and at least {FEWEST} batches")
+    add("--duration", type=_seconds, default=30.0, help="of the measured loop, seconds")
+    add("--warmup", type=_seconds, default=3.0, help=f"of the loop before it, seconds, and at least {FEWEST} batches")
     add("--device", choices=("auto", "cpu", "cuda"), default="auto")
     add("--source", choices=("auto", "torchvision", "timm", "transformers"), default="auto", help="of the model")
     add("--weights", default="random", help="random, or a file with the model's state_dict")
     add("--threads", type=int, default=0, help="on the CPU; 0: the runtime's own choice")
-    add("--ceilings", type=float, default=0.5, help="seconds for each of the two ceilings; 0: not measured")
+    add("--ceilings", type=_seconds, default=0.5, help="seconds for each of the two ceilings; 0: not measured")
     add("--seed", type=int, default=0)
     return parser.parse_args()
 
 
 def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError("must be at least 1")
+    if not text.isascii() or not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 1 on")
+    return int(text)
+
+
+def _seconds(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = float("nan")
+    if not 0 <= number < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds from 0 on")
     return number
 
 

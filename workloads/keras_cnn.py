@@ -43,7 +43,7 @@ def arguments() -> argparse.Namespace:
     add("--batch", type=data.at_least(1))
     add("--steps", type=data.at_least(0), default=0, help="at most so many training steps an epoch; 0: all")
     add("--optimizer", choices=("rmsprop", "adam", "sgd"))
-    add("--lr", type=float)
+    add("--lr", type=data.number)
     add("--augment", choices=("shift-flip", "shift", "none"), help="of training images")
     add("--input", choices=("loader", "device"), help="device: data set and augmentation on the device, in the step")
     add("--workers", type=data.at_least(1), help="threads of the loader")

@@ -66,9 +66,9 @@ def arguments() -> argparse.Namespace:
     add("--batch", type=data.at_least(1))
     add("--steps", type=data.at_least(0), default=0, help="at most so many training steps an epoch; 0: all")
     add("--optimizer", choices=("sgd", "adam"))
-    add("--lr", type=float)
-    add("--momentum", type=float, help="of sgd")
-    add("--weight-decay", type=float)
+    add("--lr", type=data.number)
+    add("--momentum", type=data.number, help="of sgd")
+    add("--weight-decay", type=data.number)
     add("--input", choices=("loader", "device"), help="device: the data set and its augmentation on the device")
     add(
         "--augment", choices=AUGMENTATIONS, help="of training images; a mirrored digit is another sign, so crop at most"

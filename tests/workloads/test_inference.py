@@ -65,6 +65,26 @@ def test_what_is_not_there_is_refused_with_the_reason(execute):
     assert "PyTorch sees no CUDA device here; use --device cpu, or a PyTorch built for CUDA\n" == done.stderr
 
 
+@pytest.mark.parametrize(
+    ("option", "value", "words"),
+    [
+        ("--duration", "nan", "'nan' is no number of seconds from 0 on"),
+        ("--duration", "-1", "'-1' is no number of seconds from 0 on"),
+        ("--warmup", "inf", "'inf' is no number of seconds from 0 on"),
+        ("--ceilings", "long", "'long' is no number of seconds from 0 on"),
+        ("--batch", "0", "'0' is no whole number from 1 on"),
+        ("--batch", "many", "'many' is no whole number from 1 on"),
+    ],
+)
+def test_an_option_out_of_range_is_refused_with_its_name(module, monkeypatch, capsys, option, value, words):
+    inference = module("inference")
+    monkeypatch.setattr("sys.argv", ["inference.py", option, value])
+    with pytest.raises(SystemExit) as ended:
+        inference.arguments()
+    assert 2 == ended.value.code
+    assert f"argument {option}: {words}" in capsys.readouterr().err
+
+
 def test_values_that_are_not_finite_are_a_failure_with_its_figures(module, monkeypatch, capsys):
     inference = module("inference")
     told = inference.agree(

@@ -185,6 +185,7 @@ def test_every_image_is_seen_once_an_epoch_in_a_new_order_with_its_own_label(cnn
     ("arguments", "environment", "code", "words"),
     [
         (("--epochs", "0"), TENSORFLOW, 2, "argument --epochs: '0' is no whole number from 1 on"),
+        (("--lr", "quick"), TENSORFLOW, 2, "argument --lr: 'quick' is no number from 0 on"),
         ((), {"KERAS_BACKEND": "theano"}, 2, "KERAS_BACKEND is 'theano', not one of tensorflow, jax, torch"),
     ],
 )

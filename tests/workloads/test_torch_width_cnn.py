@@ -180,6 +180,8 @@ def test_a_training_that_diverges_goes_on_and_says_so(cnn, options, tmp_path, mo
         ),
         (("--width", "0"), 2, "argument --width: '0' is no whole number from 1 on"),
         (("--precision", "float8"), 2, "invalid choice: 'float8'"),
+        (("--lr", "nan"), 2, "argument --lr: 'nan' is no number from 0 on"),
+        (("--weight-decay", "-1"), 2, "argument --weight-decay: '-1' is no number from 0 on"),
     ],
 )
 def test_what_cannot_be_is_refused_without_a_traceback(execute, arguments, code, words):
