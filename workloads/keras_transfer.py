@@ -65,6 +65,7 @@ def arguments() -> argparse.Namespace:
     add("--augment", choices=("rotate-shift-flip", "rotate-shift", "none"), help="of training images")
     add("--precision", choices=PRECISIONS)
     add("--emulate", action="store_true", help="go on where the CPU can only emulate the precision, very slowly")
+    add("--eager", action="store_true", help="operations one by one: begins sooner, as nothing is compiled; for trials")
     add("--workers", type=data.at_least(1), help="threads of the loader")
     add("--device", choices=("auto", "cpu", "cuda"), default="auto")
     add("--seed", type=data.at_least(0), default=0)
@@ -99,7 +100,7 @@ def main(options: argparse.Namespace) -> None:
     base.trainable = False
     trainable = sum(int(np.prod(weight.shape)) for weight in model.trainable_weights)
     wait = InputWait(device.backend, keras.__version__)
-    compile_for(model, keras.optimizers.Adam(options.lr), classes, wait)
+    compile_for(model, keras.optimizers.Adam(options.lr), classes, wait, eager=options.eager)
     device.synchronise(model)
     marks.end("setup")
 
@@ -111,7 +112,8 @@ def main(options: argparse.Namespace) -> None:
         with marks.phase("finetune") if options.finetune_epochs else nullcontext():
             if options.finetune_epochs:
                 base.trainable = True
-                compile_for(model, keras.optimizers.SGD(options.finetune_lr, momentum=0.9), classes, wait)
+                optimiser = keras.optimizers.SGD(options.finetune_lr, momentum=0.9)
+                compile_for(model, optimiser, classes, wait, eager=options.eager)
                 model.fit(training, epochs=options.finetune_epochs, callbacks=[epochs, *stopping(options)], **asked)
     waited = wait.since(0.0)
     model.predict(test, steps=1, verbose=0)  # compiled before it is timed
@@ -132,7 +134,7 @@ def main(options: argparse.Namespace) -> None:
     marks.result(flop_head_per_batch=total - flop(base, FLOP_BATCH), precision=options.precision)
     marks.result(weights=options.weights if options.weights in ("random", "imagenet") else "file")
     marks.result(**waited, device=device.name, max_memory_B=device.max_memory_B())
-    marks.result(backend=device.backend, keras_version=keras.__version__)
+    marks.result(backend=device.backend, keras_version=keras.__version__, eager=options.eager)
     print(
         f"{options.architecture}, {options.size} pixels, {device.backend} on {device.name}: {parameters:,} parameters "
         f"({trainable:,} trainable), {total / 1e9:.3g} GFLOP a batch of {FLOP_BATCH}, {len(epochs.history)} epochs"
@@ -200,10 +202,10 @@ def network(base: Any, head: str, classes: int) -> Any:
     return keras.Model(base.input, tensor)
 
 
-def compile_for(model: Any, optimiser: Any, classes: int, wait: InputWait) -> None:
+def compile_for(model: Any, optimiser: Any, classes: int, wait: InputWait, *, eager: bool) -> None:
     """Cross-entropy and accuracy for so many classes; the waits for its batches are watched."""
     kind = "sparse_categorical" if classes > 2 else "binary"
-    model.compile(optimiser, f"{kind}_crossentropy", metrics=["accuracy"])
+    model.compile(optimiser, f"{kind}_crossentropy", metrics=["accuracy"], run_eagerly=eager)
     wait.watch(model)
 
 

@@ -113,6 +113,17 @@ def test_random_normalisations_take_their_statistics_from_images(transfer):
     assert 0.99 == norm.momentum
 
 
+@pytest.mark.parametrize("asked", [(), ("--eager",)])
+def test_steps_are_compiled_unless_operations_are_asked_for_one_by_one(transfer, options, asked):
+    keras, layers = transfer.keras, transfer.layers
+    model = keras.Sequential([layers.Input((2,)), layers.Dense(1, activation="sigmoid")])
+    wait = transfer.InputWait("tensorflow", keras.__version__)
+    transfer.compile_for(model, keras.optimizers.SGD(), 2, wait, eager=options(*asked).eager)
+    assert bool(asked) is model.run_eagerly
+    model.fit(np.ones((4, 2)), np.ones(4), batch_size=2, verbose=0)
+    assert 0 < wait.seconds  # its batches are watched either way
+
+
 def test_operations_are_counted_by_hand(transfer):
     keras, layers = transfer.keras, transfer.layers
     model = keras.Sequential(
