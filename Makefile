@@ -11,6 +11,8 @@ PIP_ARGS ?=
 PYTEST_ARGS ?=
 TELL_S ?= 10
 PIP := $(PY) -m pip --disable-pip-version-check install --progress-bar off $(PIP_ARGS) --constraint constraints.txt
+# Three workers fill two cores: more than a quarter of the tests' time is waiting. The order is that of tests/conftest.py.
+WORKERS := -n 3 --dist loadfile --no-loadscope-reorder
 SOURCES := pyproject.toml setup.py constraints.txt
 
 help:
@@ -29,10 +31,10 @@ demo: $(VENV)/.installed-demo
 	$(PY) -m nightwatt run demo
 
 test: $(VENV)/.installed-test
-	$(PY) -m pytest -m "not slow and not gpu" -n 2 --dist loadfile $(PYTEST_ARGS)
+	$(PY) -m pytest -m "not slow and not gpu" $(WORKERS) $(PYTEST_ARGS)
 
 test-all: $(VENV)/.installed-test
-	$(PY) -m pytest -n 2 --dist loadfile $(PYTEST_ARGS)
+	$(PY) -m pytest $(WORKERS) $(PYTEST_ARGS)
 
 check: $(VENV)/.installed-check
 	$(PY) -m ruff format --check .

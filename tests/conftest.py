@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
@@ -25,6 +26,27 @@ sys.dont_write_bytecode = False  # hundreds of processes are started here; compi
 
 # A report's workers would take longer to start than they save of a small night, on cores that the suite has filled.
 os.environ["NIGHTWATT_PROCESSES"] = "1"
+
+
+LONGEST = (
+    "protocols/test_small_forms.py", "harness/night/test_killed_nights.py", "harness/night/test_whole_nights.py",
+    "harness/run/test_run.py", "analysis/test_report.py", "harness/engines/test_cluster.py",
+    "harness/engines/test_block.py", "harness/night/test_faulty_nights.py", "nightwatt/test_command_line.py",
+    "workloads/test_keras_cnn.py", "workloads/test_torch_width_cnn.py", "workloads/test_inference.py",
+    "analysis/test_study.py", "analysis/test_report_explored.py", "analysis/test_degenerate_nights.py",
+    "nightwatt/test_power.py", "nightwatt/test_estimate.py", "nightwatt/test_wheel.py", "nightwatt/test_check.py",
+    "harness/night/test_meter_night.py", "harness/run/test_supervision.py",
+)  # fmt: skip
+"""The files that take longest, below this folder; a worker is given a file at a time."""
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The files that take longest first, then those of most tests: no worker waits at the end for a long one."""
+    here = Path(__file__).parent
+    place = {here / name: number for number, name in enumerate(LONGEST)}
+    tests = Counter(item.path for item in items)
+    items.sort(key=lambda item: (place.get(item.path, len(place)), -tests[item.path]))
 
 
 def _module_beside(name: str) -> ModuleType:
