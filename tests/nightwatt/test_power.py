@@ -17,7 +17,7 @@ def pilot(tmp_path_factory):
     protocol = folder / "three.toml"
     protocol.write_text(
         'title = "three"\n[workload]\ncommand = ["{python}", "{workloads}/fake.py", "--note", "{arm}"]\n'
-        '[factors]\narm = ["a", "b", "c"]\n[design]\nblocks = 4\n[sensors.simulated]\n'
+        'timeout_s = 800\n[factors]\narm = ["a", "b", "c"]\n[design]\nblocks = 4\n[sensors.simulated]\n'
     )
     with pytest.raises(SystemExit) as ended:
         main(["rehearse", str(protocol), "--out", str(folder / "out"), "--no-report", "--quiet"])
