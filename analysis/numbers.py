@@ -2,7 +2,8 @@
 
 What cannot be told is ``MISSING``, never "nan". Digits follow the interval: of its half-width two significant digits
 where they begin with 10 to 35, else one (the rounding rule of the Particle Data Group, Review of Particle Physics,
-"Introduction", section 5.3); a number without an interval gets four significant digits.
+"Introduction", section 5.3); a number without an interval gets four significant digits. Where an interval that leaves
+0 out would so be written with a 0 in it (a ratio, from a few runs that scatter), each number has two digits of its own.
 """
 
 from __future__ import annotations
@@ -75,7 +76,10 @@ def interval(value: float | None, low: float | None, high: float | None, factor:
     if largest < _SMALLEST_PLAIN:
         return f"{significant(value, 2)} [{significant(low, 2)}, {significant(high, 2)}]"
     decimals = min(decimals_for((high - low) / 2), _MOST_DIGITS - 1 - math.floor(math.log10(largest)))
-    return f"{fixed(value, decimals)} [{fixed(low, decimals)}, {fixed(high, decimals)}]"
+    texts = [fixed(number, decimals) for number in (value, low, high)]
+    if (low > 0 or high < 0) and not all(text.strip("-0.") for text in texts):
+        texts = [significant(number, 2) for number in (value, low, high)]
+    return f"{texts[0]} [{texts[1]}, {texts[2]}]"
 
 
 def estimate(item: Estimate | None, factor: float = 1.0) -> str:

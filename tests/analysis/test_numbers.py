@@ -48,6 +48,13 @@ def test_an_interval_stands_beside_its_value_in_equal_digits():
     assert MISSING == interval(None, 1, 2)
 
 
+def test_an_interval_that_leaves_zero_out_is_not_written_with_a_zero():
+    assert "3.5 [0.15, 80]" == interval(3.469, 0.1504, 80.02)
+    assert "0.94 [0.0038, 230]" == interval(0.935, 0.0038, 229.6)
+    assert "-0.010 [-0.020, -0.00010]" == interval(-0.01, -0.02, -0.0001)
+    assert "0 [0, 80]" == interval(3.469, 0.0, 80.02)
+
+
 def test_no_more_than_six_digits_however_narrow_the_interval():
     assert "0.0655738 [0.0655738, 0.0655738]" == interval(0.0655737704918, 0.0655737704917, 0.0655737704919)
 
