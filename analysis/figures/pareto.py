@@ -128,7 +128,8 @@ def _list(axes: Axes, named: list[TradeoffPoint], tradeoff: Tradeoff) -> None:
     axes.set_ylim(max(len(named) + 1, 12), -0.5)
     head = "on the front in % of the resamples" if tradeoff.resamples else "on the front"
     axes.text(0.0, 0, head, fontsize=SMALL_PT, color=SOFT, va="center")
-    shown = labels([point.configuration for point in named], width=38, lines=1)
+    # Told apart from those that are not named, too: what the named ones share is no matter of course.
+    shown = labels([point.configuration for point in tradeoff.points], width=38, lines=1)
     for place, point in enumerate(named, start=1):
         share = "" if point.share is None else f"{100 * point.share:.0f} %"
         weight = "bold" if point.on_front else "normal"
@@ -157,7 +158,7 @@ def _note(tradeoff: Tradeoff, placed: list[TradeoffPoint], named: list[TradeoffP
     notes = [
         f"Less is left, better {visible(tradeoff.metric)} is up. Means with their intervals, each for itself.",
         cut,
-        "" if tradeoff.resamples else f"{tradeoff.note}.",
+        "" if tradeoff.resamples else f"{tradeoff.note[:1].upper()}{tradeoff.note[1:]}.",
         "" if tradeoff.declared else "Exploratory: the protocol declares no trade-off.",
     ]
     front = sum(point.on_front for point in placed)

@@ -143,6 +143,18 @@ def test_configurations_at_the_same_place_have_their_numbers_side_by_side(flaws)
     assert [] == flaws(figure)
 
 
+def test_what_is_named_is_told_apart_from_what_is_not():
+    front = tradeoff_of(3, resamples=0)
+    names = [
+        f"width={width},precision=bfloat16,input={kind}" for width, kind in ((1, "loader"), (1, "device"), (2, "-"))
+    ]
+    points = [replace(point, configuration=name) for point, name in zip(front.points, names, strict=True)]
+    words = words_of(draw_pareto(replace(front, points=tuple(points))))
+    assert "width=1,input=loader" in words
+    assert "width=1,input=device" in words
+    assert ". Fewer than 3 blocks: how firm" in words
+
+
 def test_what_cannot_be_placed_and_what_is_exploratory_is_said():
     figure = draw_pareto(tradeoff_of(6, unplaced=1))
     assert "Not placed: width=0,precision=float32 (no run of the headline)" in words_of(figure)
