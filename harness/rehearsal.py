@@ -24,7 +24,7 @@ SHARE_OF_TIMEOUT = 0.25
 SHORTEST_S, LONGEST_S = 0.2, 2.0
 """Between which the rehearsed window's duration is kept."""
 TOGETHER_S = 40.0
-"""How long a night's windows last together at most, at the usual factor: the more runs it has, the shorter each is."""
+"""How long a night's windows last together, at the usual factor, where ``SHORTEST_S`` lets them: many are shorter."""
 SHORTEST_TIMEOUT_S = 30.0
 """A busy machine is not to end a rehearsed run at a limit of milliseconds."""
 OVERDUE_TIMEOUT_S = 12.0
