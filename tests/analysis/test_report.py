@@ -302,16 +302,17 @@ def test_what_was_not_measured_says_so_first_and_on_every_figure(simulate):
             assert "modelled" not in told[name]
 
 
+# Of those that are slow the like is drawn, and looked at more closely, in test_degenerate_nights.py.
 @pytest.mark.parametrize(
     "settings",
     [
-        pytest.param({"configurations": {"only": 1.0}, "blocks": 5}, id="one configuration"),
-        pytest.param({"blocks": 1}, id="one run each"),
+        pytest.param({"configurations": {"only": 1.0}, "blocks": 5}, id="one configuration", marks=pytest.mark.slow),
+        pytest.param({"blocks": 1}, id="one run each", marks=pytest.mark.slow),
         pytest.param({"blocks": 2, "epochs": 0}, id="two runs each", marks=pytest.mark.slow),
-        pytest.param({"energy": False, "blocks": 4}, id="no energy"),
+        pytest.param({"energy": False, "blocks": 4}, id="no energy", marks=pytest.mark.slow),
         pytest.param({"blocks": 2, "lost": ("b01-1", "b01-2", "b02-1", "b02-2")}, id="no valid run"),
         pytest.param({"stop_after": 0}, id="no run at all"),
-        pytest.param({"blocks": 4, "noise": 0.0, "accuracy_noise": 0.0}, id="all equal"),
+        pytest.param({"blocks": 4, "noise": 0.0, "accuracy_noise": 0.0}, id="all equal", marks=pytest.mark.slow),
         pytest.param({"blocks": 4, "marks": False, "accuracy": {}}, id="no marks", marks=pytest.mark.slow),
         pytest.param({"blocks": 4, "missing": ("b02-1",), "order": "shuffle"}, id="no blocks"),
     ],
