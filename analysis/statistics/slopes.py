@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike
 from scipy import stats
 
 from analysis.findings import Estimate, Test
-from analysis.statistics.scatter import NO_SCATTER, TOO_FEW, has_scatter, paired
+from analysis.statistics.scatter import NO_SCATTER, TOO_FEW, Values, has_scatter, largest, paired, without_rounding
 
 _MOST = 2000
 """Beyond this many values every k-th is taken: the slopes of all pairs would cost more than they tell."""
@@ -39,12 +39,23 @@ def theil_sen(
 
 
 def least_squares(response: ArrayLike, cause: ArrayLike) -> float | None:
-    """The slope of the straight line through ``response`` (n,) over ``cause`` (n,); None where there is no line."""
+    """The slope of the straight line through ``response`` (n,) over ``cause`` (n,); None where there is no line.
+
+    0 where over the whole of ``cause`` it comes to no more than the rounding of the responses.
+    """
     y, x = paired(response, cause)
-    return float(stats.linregress(x, y).slope) if y.size > 1 and has_scatter(x) else None
+    return _rising(stats.linregress(x, y).slope, y, x) if y.size > 1 and has_scatter(x) else None
 
 
 def median_slope(response: ArrayLike, cause: ArrayLike) -> float | None:
-    """The Theil-Sen slope alone, without interval or test; None below three values, or where ``cause`` stands still."""
+    """The Theil-Sen slope alone, without interval or test; None below three values, or where ``cause`` stands still.
+
+    0 where over the whole of ``cause`` it comes to no more than the rounding of the responses.
+    """
     y, x = paired(response, cause)
-    return float(stats.theilslopes(y, x).slope) if y.size > 2 and has_scatter(x) else None
+    return _rising(stats.theilslopes(y, x).slope, y, x) if y.size > 2 and has_scatter(x) else None
+
+
+def _rising(slope: float, y: Values, x: Values) -> float:
+    """``slope``, or 0 where the rise over all of ``x`` is rounding beside values of the size of ``y``."""
+    return float(slope) if without_rounding(slope * float(np.ptp(x)), largest(y)) else 0.0

@@ -66,3 +66,11 @@ def test_slopes_by_least_squares_and_by_the_median():
     assert least_squares([1.0], [1.0]) is None
     assert median_slope([1.0, 2.0], [1.0, 2.0]) is None
     assert least_squares([1.0, 2.0], [1.0, 1.0]) is None
+
+
+@pytest.mark.parametrize("slope_of", [least_squares, median_slope])
+@pytest.mark.parametrize("size", [1e-3, 250.0, 1e9])
+def test_a_rise_of_no_more_than_rounding_is_none_and_a_small_one_that_is_more_stays(slope_of, size):
+    minutes = np.arange(8) / 60
+    assert 0.0 == slope_of(size * (1 + 1e-14 * np.arange(8)), minutes)
+    assert slope_of(size * (1 + 1e-9 * np.arange(8)), minutes) == pytest.approx(size * 6e-8, rel=1e-4)
