@@ -102,6 +102,15 @@ def test_a_size_that_the_network_cannot_take_is_refused(transfer, options, capsy
     assert "xception at 40 pixels" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("option", ["--lr", "--finetune-lr"])
+@pytest.mark.parametrize("rate", ["nan", "-1", "slow"])
+def test_a_rate_that_is_none_is_refused_with_its_option(options, capsys, option, rate):
+    with pytest.raises(SystemExit) as ended:
+        options(option, rate)
+    assert 2 == ended.value.code
+    assert f"argument {option}: {rate!r} is no number from 0 on" in capsys.readouterr().err
+
+
 def test_random_normalisations_take_their_statistics_from_images(transfer):
     keras, layers = transfer.keras, transfer.layers
     norm = layers.BatchNormalization()
