@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
+import subprocess
 
 import pytest
 
@@ -134,6 +136,22 @@ def test_on_paper_the_static_figures_stand(night, browser):
     kinds = {kind: set(browser.run(shown.format(kind))) for kind in (".view", ".stage", ".explore-bar", "nav")}
     browser.call("Emulation.setEmulatedMedia", media="")
     assert {".view": {"block"}, ".stage": {"none"}, ".explore-bar": {"none"}, "nav": {"none"}} == kinds
+
+
+@pytest.mark.skipif(shutil.which("pdftotext") is None, reason="pdftotext is not installed")
+def test_on_paper_a_tall_first_figure_stands_under_the_headline(night, browser, tmp_path):
+    """As tall as the ratios of 45 configurations are drawn."""
+    browser.open(night.index)
+    browser.run("""new Promise(done => {
+      const image = document.querySelector("#figures figure img");
+      const tall = "<svg xmlns='http://www.w3.org/2000/svg' width='691' height='887'/>";
+      Object.assign(image, {onload: () => done(1), width: 691, height: 887});
+      image.src = "data:image/svg+xml," + encodeURIComponent(tall);
+    })""")
+    browser.printed(tmp_path / "page.pdf")
+    command = ["pdftotext", "-l", "1", str(tmp_path / "page.pdf"), "-"]
+    first = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert "Ratios with their intervals" in first
 
 
 def test_without_scripts_the_page_is_as_it_is_without_exploring(night, browser):
