@@ -91,7 +91,7 @@ def wald(
     if np.linalg.matrix_rank(design) < design.shape[1]:
         return Test(name, None, None, n, note="the design does not tell them apart: cells are missing")
     plain = OLS(data[kept], design).fit()
-    hat = np.einsum("ni,ij,nj->n", design, np.linalg.inv(design.T @ design), design)
+    hat = np.sum(design @ np.linalg.inv(design.T @ design) * design, axis=1)
     if not has_scatter(np.asarray(plain.resid), largest(data, np.ones(1))) or hat.max() > _LEVERAGE:
         return Test(name, None, None, n, note=NO_SCATTER)
     restriction = np.eye(design.shape[1])[: tested.shape[1]]
