@@ -43,15 +43,16 @@ NAMES = (
 REFUSED = 3  # the exit code for what this machine or runtime cannot do
 OPSET = 17
 BATCHES = 4
-"""Different batches, used in turn."""
+"""Different batches, used in turn by the loop."""
 FEWEST = 10
 """Batches of the warm-up at least."""
 AGREEMENT_IMAGES = 32
+"""Whose classes are compared with float32's at least, whatever the batch: of four, one more or less is a quarter."""
 CALIBRATION_BATCHES = 8
 ITEM_B = {"float32": 4, "float16": 2, "bfloat16": 2, "int8": 1}
 
 Run = Callable[[int], None]
-"""Classifies batch number i (modulo BATCHES) and returns when the device has finished."""
+"""Classifies batch number i and returns when the device has finished."""
 
 
 def arguments() -> argparse.Namespace:
@@ -116,7 +117,8 @@ def main(options: argparse.Namespace) -> None:
     except classifiers.ClassifierError as error:
         refuse(str(error))
     what = classifiers.CLASSIFIERS[options.model]
-    batches = classifiers.images(options.model, BATCHES * options.batch, options.seed).split(options.batch)
+    count = max(BATCHES, -(-AGREEMENT_IMAGES // options.batch))
+    batches = classifiers.images(options.model, count * options.batch, options.seed).split(options.batch)
     flop, elements = cost(model, batches[0])
     with tempfile.TemporaryDirectory(dir=".") as folder:
         if runtime == "torch":
@@ -310,9 +312,9 @@ def _quantised(path: Path, folder: Path, batches: Any) -> Path:
 def agree(model: Any, batches: Any, outputs: Callable[[int], Any], device: Any) -> dict[str, float]:
     """Against PyTorch in float32: share of equal classes, error relative to the reference (L2), share of finite values.
 
-    Over all the images of the loop, at most AGREEMENT_IMAGES of them or one batch.
+    Over as many whole batches as hold AGREEMENT_IMAGES, those of the loop first.
     """
-    count = max(1, min(len(batches), AGREEMENT_IMAGES // len(batches[0])))
+    count = min(len(batches), -(-AGREEMENT_IMAGES // len(batches[0])))
     reference_model = model.to(device)
     with torch.inference_mode():
         reference = torch.cat([reference_model(batch.to(device)).float().cpu() for batch in batches[:count]])
