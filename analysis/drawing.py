@@ -30,7 +30,8 @@ from typing import Self
 from markupsafe import Markup
 
 from analysis.explore.chart import as_json
-from analysis.figures.style import DOUBLE_IN, SINGLE_IN, few_colours, render
+from analysis.figures.rendering import few_colours, render
+from analysis.figures.style import DOUBLE_IN, SINGLE_IN
 from analysis.illustration import Illustration
 
 PROCESSES = "NIGHTWATT_PROCESSES"

@@ -26,8 +26,8 @@ from analysis import tables
 from analysis.citations import bibtex, markdown
 from analysis.drawing import Drawing, Workers
 from analysis.explore.scripts import scripts
+from analysis.figures.rendering import FORMATS as FIGURE_FORMATS
 from analysis.figures.style import DOUBLE_IN, SINGLE_IN
-from analysis.figures.style import FORMATS as FIGURE_FORMATS
 from analysis.findings import Findings
 from analysis.findings_file import FILE as FINDINGS
 from analysis.findings_file import findings_bytes

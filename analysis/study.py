@@ -44,6 +44,7 @@ from analysis.findings import Exclusion, Findings, Test
 from analysis.grid import grid
 from analysis.groups import groups
 from analysis.load import Night
+from analysis.methods import methods, when_given
 from analysis.nights import nights_of
 from analysis.nodes import nodes_of
 from analysis.omnibus import omnibus
@@ -58,7 +59,7 @@ from analysis.sources import absolute_class, recorded, sources
 from analysis.traces import Traces, grid_of, reduce_run
 from analysis.tradeoff import tradeoff
 from analysis.within import temporal
-from analysis.wording import first_line, headline, headline_all, methods, when_given
+from analysis.wording import first_line, headline, headline_all
 from harness.domains import Choice
 
 if TYPE_CHECKING:

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from analysis.figures.pareto import draw_pareto
     from analysis.figures.power import draw_power
     from analysis.figures.ratios import draw_decomposition, draw_ratios
-    from analysis.figures.style import save
+    from analysis.figures.rendering import save
 
 __all__ = [
     "by_epoch",
@@ -72,7 +72,7 @@ _HOMES = {
     "draw_decomposition": "ratios",
     "draw_rates": "energies",
     "by_epoch": "epochs",
-    "save": "style",
+    "save": "rendering",
 }
 
 

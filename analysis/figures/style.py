@@ -7,25 +7,18 @@ Colours: M. Okabe and K. Ito, "Color Universal Design" (2008), the yellow left o
 from __future__ import annotations
 
 import functools
-import io
-import os
 import textwrap
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, ParamSpec
 
 import matplotlib.style
-from fontTools import subset
 from matplotlib.backends.backend_agg import FigureCanvasAgg, RendererAgg
-from matplotlib.backends.backend_pdf import FigureCanvasPdf
-from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.layout_engine import ConstrainedLayoutEngine
-from PIL import Image
 
 from analysis.labels import visible
 
@@ -37,7 +30,6 @@ DOUBLE_IN = 7.2
 """Width of a journal's page of two columns, inches."""
 TALLEST_IN = 9.4
 """Height of a journal's page, inches."""
-FORMATS = ("svg", "pdf", "png")
 
 INK = "#222222"
 SOFT = "#555555"
@@ -56,7 +48,6 @@ _CHARACTERS_PER_INCH = 72 / (SMALL_PT * 0.54)
 """Of a note in running words, which has many narrow letters."""
 _FEWEST_LETTERS = 20
 _RULER_DPI = 100
-_PNG_DPI = 200
 _PLACES = 7
 """Decimals of an axes' place, in parts of the figure: far below what a printer can show."""
 _PANEL_MARGINS_IN = (0.52, 0.06, 0.4, 0.26)
@@ -100,11 +91,6 @@ _STYLE: Mapping[str, Any] = {
     "svg.hashsalt": "nightwatt",
     "pdf.fonttype": 42,
 }
-_METADATA: Mapping[str, Mapping[str, Any]] = {
-    "svg": {"Date": None, "Creator": "nightwatt"},
-    "pdf": {"CreationDate": None, "Creator": "nightwatt", "Producer": None},
-    "png": {"Software": None},
-}
 
 
 @dataclass(frozen=True)
@@ -129,7 +115,7 @@ def looks(configurations: Sequence[str]) -> dict[str, Look]:
 
 
 @contextmanager
-def _style() -> Iterator[None]:
+def in_style() -> Iterator[None]:
     """Our style over matplotlib's defaults, whatever the user's own settings are."""
     with matplotlib.style.context(["default", dict(_STYLE)]), warnings.catch_warnings():
         # A name in a script that the font lacks is drawn as boxes; the tables beside the figure have it whole.
@@ -142,7 +128,7 @@ def styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
 
     @functools.wraps(draw)
     def wrapper(*args: P.args, **kwargs: P.kwargs) -> Figure:
-        with _style():
+        with in_style():
             figure = draw(*args, **kwargs)
             engine = figure.get_layout_engine()
             if engine is not None:
@@ -266,66 +252,3 @@ def fitted(text: str, inches: float) -> str:
     words, _, unit = visible(text).rpartition(" ")
     bound = f"{words}\N{NO-BREAK SPACE}{unit}" if words else unit  # a unit does not stand alone on a line
     return textwrap.fill(bound, max(8, int(inches * characters_per_inch(FONT_PT))))
-
-
-def render(figure: Figure) -> dict[str, bytes]:
-    """``figure`` as SVG, PDF and PNG: the same figure gives the same bytes, without dates."""
-    canvas, dpi = figure.canvas, figure.dpi
-    rendered: dict[str, bytes] = {}
-    # Not by savefig, which draws a figure a second time, into nothing, to see to a layout that is done.
-    printers: Mapping[str, Callable[..., None]] = {
-        "svg": FigureCanvasSVG(figure).print_svg,
-        "pdf": FigureCanvasPdf(figure).print_pdf,
-        "png": FigureCanvasAgg(figure).print_png,
-    }
-    with _style(), _lean_fonts():
-        for suffix in FORMATS:
-            buffer = io.BytesIO()
-            figure.set_dpi(_PNG_DPI)
-            printers[suffix](buffer, metadata=dict(_METADATA[suffix]))
-            rendered[suffix] = buffer.getvalue()
-    figure.set_canvas(canvas)
-    figure.set_dpi(dpi)
-    return rendered
-
-
-class _Lean(subset.Options):  # type: ignore[misc]
-    """A font without its tables of how letters join and stand: what is drawn has been set already."""
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**options)
-        self.drop_tables += ["GSUB", "GPOS", "GDEF", "MATH"]
-
-
-@contextmanager
-def _lean_fonts() -> Iterator[None]:
-    """Those tables are read and cut for each font of each PDF, which takes longer than all the rest."""
-    whole = subset.Options
-    subset.Options = _Lean
-    try:
-        yield
-    finally:
-        subset.Options = whole
-
-
-def few_colours(png: bytes, colours: int = 256, *, half: bool = False) -> bytes:
-    """The same picture in few colours, a third as large: for a page that is to stay small, not for a journal.
-
-    ``half``: at half its resolution, too.
-    """
-    buffer = io.BytesIO()
-    image = Image.open(io.BytesIO(png)).convert("RGB")
-    if half:
-        image = image.reduce(2)
-    image.quantize(colours, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE).save(buffer, "png")
-    return buffer.getvalue()
-
-
-def save(figure: Figure, folder: str | os.PathLike[str], stem: str) -> dict[str, Path]:
-    """Write ``figure`` below ``folder``, which is made where it is not there, as ``stem.svg``, ``.pdf``, ``.png``."""
-    inside = Path(folder)
-    inside.mkdir(parents=True, exist_ok=True)
-    paths = {suffix: inside / f"{stem}.{suffix}" for suffix in FORMATS}
-    for suffix, content in render(figure).items():
-        paths[suffix].write_bytes(content)
-    return paths

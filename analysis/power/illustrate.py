@@ -60,7 +60,7 @@ def figure(pilot: Pilot) -> Figure | None:
 
 def write_pilot(pilot: Pilot, folder: Path) -> list[Path]:
     """The tables in four formats and the figure in three, below ``folder``; the paths."""
-    from analysis.figures.style import save
+    from analysis.figures.rendering import save
     from analysis.tables import write
 
     (folder / "tables").mkdir(parents=True, exist_ok=True)

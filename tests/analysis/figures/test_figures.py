@@ -18,7 +18,8 @@ from analysis.figures.epochs import by_epoch, draw_epochs, left_out
 from analysis.figures.pairs import draw_pairs, within_block
 from analysis.figures.power import draw_power
 from analysis.figures.ratios import MOST, draw_decomposition, draw_ratios, pages
-from analysis.figures.style import DOUBLE_IN, PALETTE, SINGLE_IN, look, render, save
+from analysis.figures.rendering import render, save
+from analysis.figures.style import DOUBLE_IN, PALETTE, SINGLE_IN, look
 from analysis.findings import Agreement, Estimate
 from analysis.statistics.agreement import limits_of_agreement
 

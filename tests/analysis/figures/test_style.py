@@ -8,7 +8,8 @@ import pytest
 from matplotlib.text import Text
 
 from analysis.figures.distribution import draw_distribution
-from analysis.figures.style import DOUBLE_IN, SINGLE_IN, TALLEST_IN, render, save
+from analysis.figures.rendering import render, save
+from analysis.figures.style import DOUBLE_IN, SINGLE_IN, TALLEST_IN
 
 _MM = 25.4
 
