@@ -32,6 +32,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
+import data
 import marks
 
 RUNTIMES = ("torch-float32", "torch-float16", "torch-bfloat16", "onnx-float32", "onnx-float16", "onnx-int8")
@@ -61,32 +62,18 @@ def arguments() -> argparse.Namespace:
     add = parser.add_argument
     add("--model", choices=NAMES, default="resnet50")
     add("--runtime", choices=RUNTIMES, default="torch-float32")
-    add("--batch", type=_positive, default=1, help="images at a time")
-    add("--duration", type=_seconds, default=30.0, help="of the measured loop, seconds")
-    add("--warmup", type=_seconds, default=3.0, help=f"of the loop before it, seconds, and at least {FEWEST} batches")
+    add("--batch", type=data.at_least(1), default=1, help="images at a time")
+    add("--duration", type=data.number, default=30.0, help="of the measured loop, seconds")
+    add(
+        "--warmup", type=data.number, default=3.0, help=f"of the loop before it, seconds, and at least {FEWEST} batches"
+    )
     add("--device", choices=("auto", "cpu", "cuda"), default="auto")
     add("--source", choices=("auto", "torchvision", "timm", "transformers"), default="auto", help="of the model")
     add("--weights", default="random", help="random, or a file with the model's state_dict")
-    add("--threads", type=int, default=0, help="on the CPU; 0: the runtime's own choice")
-    add("--ceilings", type=_seconds, default=0.5, help="seconds for each of the two ceilings; 0: not measured")
+    add("--threads", type=data.at_least(0), default=0, help="on the CPU; 0: the runtime's own choice")
+    add("--ceilings", type=data.number, default=0.5, help="seconds for each of the two ceilings; 0: not measured")
     add("--seed", type=int, default=0)
     return parser.parse_args()
-
-
-def _positive(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 1 on")
-    return int(text)
-
-
-def _seconds(text: str) -> float:
-    try:
-        number = float(text)
-    except ValueError:
-        number = float("nan")
-    if not 0 <= number < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds from 0 on")
-    return number
 
 
 if __name__ == "__main__":

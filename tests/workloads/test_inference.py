@@ -69,10 +69,10 @@ def test_what_is_not_there_is_refused_with_the_reason(execute):
 @pytest.mark.parametrize(
     ("option", "value", "words"),
     [
-        ("--duration", "nan", "'nan' is no number of seconds from 0 on"),
-        ("--duration", "-1", "'-1' is no number of seconds from 0 on"),
-        ("--warmup", "inf", "'inf' is no number of seconds from 0 on"),
-        ("--ceilings", "long", "'long' is no number of seconds from 0 on"),
+        ("--duration", "nan", "'nan' is no number from 0 on"),
+        ("--duration", "-1", "'-1' is no number from 0 on"),
+        ("--warmup", "inf", "'inf' is no number from 0 on"),
+        ("--ceilings", "long", "'long' is no number from 0 on"),
         ("--batch", "0", "'0' is no whole number from 1 on"),
         ("--batch", "many", "'many' is no whole number from 1 on"),
     ],
