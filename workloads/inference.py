@@ -47,8 +47,6 @@ BATCHES = 4
 """Different batches, used in turn by the loop."""
 FEWEST = 10
 """Batches of the warm-up at least."""
-AGREEMENT_IMAGES = 32
-"""Whose classes are compared with float32's at least, whatever the batch: of four, one more or less is a quarter."""
 CALIBRATION_BATCHES = 8
 ITEM_B = {"float32": 4, "float16": 2, "bfloat16": 2, "int8": 1}
 
@@ -72,6 +70,10 @@ def arguments() -> argparse.Namespace:
     add("--weights", default="random", help="random, or a file with the model's state_dict")
     add("--threads", type=data.at_least(0), default=0, help="on the CPU; 0: the runtime's own choice")
     add("--ceilings", type=data.number, default=0.5, help="seconds for each of the two ceilings; 0: not measured")
+    add(
+        "--agreement-images", type=data.at_least(1), default=32,
+        help="whose classes are compared with float32's after the loop, in whole batches: of 32, one is 3 %%",
+    )  # fmt: skip
     add("--seed", type=int, default=0)
     return parser.parse_args()
 
@@ -104,7 +106,8 @@ def main(options: argparse.Namespace) -> None:
     except classifiers.ClassifierError as error:
         refuse(str(error))
     what = classifiers.CLASSIFIERS[options.model]
-    count = max(BATCHES, -(-AGREEMENT_IMAGES // options.batch))
+    compared = -(-options.agreement_images // options.batch)
+    count = max(BATCHES, compared)
     batches = classifiers.images(options.model, count * options.batch, options.seed).split(options.batch)
     flop, elements = cost(model, batches[0])
     with tempfile.TemporaryDirectory(dir=".") as folder:
@@ -122,7 +125,7 @@ def main(options: argparse.Namespace) -> None:
             latencies_ns, took_s = loop(run, options.duration)
         gc.enable()
         with marks.phase("agreement"):
-            agreement = agree(model, batches, outputs, device)
+            agreement = agree(model, batches[:compared], outputs, device)
     images = len(latencies_ns) * options.batch
     marks.result(images=images, batches=len(latencies_ns), images_per_s=images / took_s, **percentiles(latencies_ns))
     marks.result(**agreement, **ceilings)
@@ -299,13 +302,12 @@ def _quantised(path: Path, folder: Path, batches: Any) -> Path:
 def agree(model: Any, batches: Any, outputs: Callable[[int], Any], device: Any) -> dict[str, float]:
     """Against PyTorch in float32: share of equal classes, error relative to the reference (L2), share of finite values.
 
-    Over as many whole batches as hold AGREEMENT_IMAGES, those of the loop first.
+    ``batches``: those to compare, the first of the loop's.
     """
-    count = min(len(batches), -(-AGREEMENT_IMAGES // len(batches[0])))
     reference_model = model.to(device)
     with torch.inference_mode():
-        reference = torch.cat([reference_model(batch.to(device)).float().cpu() for batch in batches[:count]])
-    told = torch.cat([outputs(number).float().cpu() for number in range(count)])
+        reference = torch.cat([reference_model(batch.to(device)).float().cpu() for batch in batches])
+    told = torch.cat([outputs(number).float().cpu() for number in range(len(batches))])
     finite = torch.isfinite(told)
     error = ((told - reference)[finite].norm() / reference.norm()).item() if bool(finite.any()) else float("nan")
     return {
