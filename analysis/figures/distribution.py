@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from analysis.figures.panels import first_of
 from analysis.figures.runs import STATES, draw_state, order_of, state_handles, within_reach
 from analysis.figures.style import (
     DOUBLE_IN,
@@ -54,7 +55,8 @@ def draw_distribution(
     of the headline's runs; flagged runs are diamonds, excluded ones crosses. Rows without a value are passed over.
     """
     rows = runs[np.isfinite(runs["value"].to_numpy(dtype=float))]
-    names = order_of(rows, configurations)
+    names, rest = first_of(order_of(rows, configurations))
+    rows = rows[rows["configuration"].isin(names)]
     drawn, outside = within_reach(rows)
     factor, shown_unit = scale(drawn["value"], unit)
     drawn = drawn.assign(value=drawn["value"] / factor)
@@ -70,6 +72,7 @@ def draw_distribution(
     notes.append("The axis does not begin at zero.")
     if outside:
         notes.append(f"{outside} far away drawn at the edge.")
+    notes += rest
     if standing:
         figure = canvas(width_in, 2.6)
     else:

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from analysis.figures.panels import outer_labels, small_panels, whole_numbers
+from analysis.figures.panels import first_of, outer_labels, small_panels, whole_numbers
 from analysis.figures.runs import order_of
 from analysis.figures.style import (
     DOUBLE_IN,
@@ -55,14 +55,14 @@ def draw_energies(
     varies. More than six configurations: a small panel each, of cumulative energy over the range of them all in grey;
     ``notes``, which tell of the accuracy, are then left out with it.
     """
-    names = order_of(means, configurations)
+    names, rest = first_of(order_of(means, configurations))
     shown = labels(names, width=30, lines=2)
     of = looks(names)
     parts, units = scaled(means, names)
     if len(names) > _TOGETHER:
         figure = _panels(parts, names, f"cumulative {quantity}, {units['cumulative_J']}")
         legend: list[Line2D | Patch] = [Patch(facecolor=GRID, label="range of all configurations' means")]
-        notes = ()
+        notes = rest
     else:
         figure = _together(parts, names, quantity, units)
         legend = [
@@ -84,7 +84,8 @@ def draw_rates(
 ) -> Figure:
     """How many Wh each further epoch costs: a bar and the interval of its mean for each configuration."""
     told = [item for item in rates if item.slope.value is not None]
-    names = [item.configuration for item in told]
+    names, rest = first_of([item.configuration for item in told])
+    told = told[: len(names)]
     shown = labels(names, width=26, lines=1 if len(names) > 12 else 2)
     of = looks(list(configurations) or names)
     height = 0.8 + (0.16 if len(names) > 12 else 0.3) * len(names)
@@ -104,7 +105,7 @@ def draw_rates(
     level = next((item.slope.level for item in told if item.slope.level is not None), None)
     lines = [Line2D([], [], color=INK, lw=1.4, label=f"{100 * level:g} % interval of the mean")] if level else []
     note = "Least-squares slope of each run's cumulative energy over its epochs; bars are means over the runs."
-    return finish(figure, legend=lines, notes=[note], stamp=stamp)
+    return finish(figure, legend=lines, notes=[" ".join([note, *rest])], stamp=stamp)
 
 
 def scaled(means: pd.DataFrame, names: Sequence[str]) -> tuple[pd.DataFrame, dict[str, str]]:

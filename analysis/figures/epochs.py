@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from analysis.figures.panels import outer_labels, small_panels, whole_numbers
+from analysis.figures.panels import first_of, outer_labels, small_panels, whole_numbers
 from analysis.figures.runs import order_of
 from analysis.figures.style import DOUBLE_IN, FAINT, INK, canvas, finish, looks, styled
 from analysis.labels import labels
@@ -71,7 +71,7 @@ def draw_epochs(
     ``learning`` is what ``by_epoch`` gives. More than six configurations: a small panel each, of ``metric``; left out,
     of accuracy where there is one, else of loss.
     """
-    names = order_of(learning, configurations)
+    names, rest = first_of(order_of(learning, configurations))
     kinds = kinds_of(learning)
     validated = learning["metric"].str.startswith("val_").any()
     of = looks(names)
@@ -101,9 +101,8 @@ def draw_epochs(
     legend += [Line2D([], [], color=INK, lw=1.0, label="training")] if validated else []
     legend += [Line2D([], [], color=INK, lw=1.0, ls=(0, (4, 2)), label="validation")] if validated else []
     legend += [Patch(facecolor=FAINT, alpha=0.3, label="least to greatest run")] if learning["n"].max() > 1 else []
-    return finish(
-        figure, legend=legend, notes=["Means over the valid runs, as the workload reports them."], stamp=stamp
-    )
+    said = " ".join(["Means over the valid runs, as the workload reports them.", *rest])
+    return finish(figure, legend=legend, notes=[said], stamp=stamp)
 
 
 def _count(learning: pd.DataFrame, name: str) -> str:

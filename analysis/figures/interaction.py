@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 _ASIDE = 0.24
 """Part of the way between two levels over which the lines' points are spread, so that intervals stand apart."""
 _ONE_ROW = 3
+_LEAST_LETTERS = 6
+"""So many letters, and a space, a level's name has on each of its lines, where a panel can be made so wide."""
 
 
 @styled
@@ -42,7 +44,9 @@ def draw_interaction(grid: Grid, *, quantity: str = "energy", stamp: str = "") -
     layout = laid_out(grid)
     if layout is None:
         raise ValueError("an interaction needs two factors of two levels or more")
-    columns = min(len(layout.panels), _ONE_ROW)
+    # Side by side only where the levels' names have room below each of them.
+    letters = (DOUBLE_IN - 0.8) * characters_per_inch(FONT_PT - 1) / len(layout.across_levels)
+    columns = max(1, min(len(layout.panels), _ONE_ROW, int(letters / _LEAST_LETTERS)))
     lines = -(-len(layout.panels) // columns)
     figure = canvas(DOUBLE_IN, 2.5 if lines == 1 else 2.1 * lines)
     axes = list(figure.subplots(lines, columns, squeeze=False, sharey=True).flat)

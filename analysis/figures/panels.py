@@ -11,6 +11,16 @@ from matplotlib.ticker import MaxNLocator
 from analysis.figures.style import DOUBLE_IN, SMALL_PT, TINY_PT, canvas, characters_per_inch, fitted
 from analysis.labels import labels
 
+MOST = 45
+"""So many configurations at most have a panel, or a line of their own, in one figure; of more the first are drawn."""
+
+
+def first_of(names: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The configurations that a figure has room for, and what to say of the others, where there are any."""
+    if len(names) <= MOST:
+        return list(names), []
+    return list(names[:MOST]), [f"The first {MOST} of {len(names)} configurations are drawn; the table has them all."]
+
 
 def small_panels(names: Sequence[str], under: Sequence[str] = ()) -> tuple[Figure, list[Axes]]:
     """A page-wide figure of small panels, each with its name above it, rows filled first.

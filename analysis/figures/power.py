@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
-from analysis.figures.panels import outer_labels, small_panels
+from analysis.figures.panels import first_of, outer_labels, small_panels
 from analysis.figures.runs import order_of
 from analysis.figures.style import DOUBLE_IN, FAINT, GRID, INK, PALETTE, TINY_PT, canvas, finish, fitted, looks, styled
 from analysis.labels import labels
@@ -49,7 +49,7 @@ def draw_power(
     sensor's own period, of a ``counter`` or of a trace: a bin finer than that is said under the figure. ``whole``: the
     bins hold all of the runs, as those of a window do.
     """
-    names = order_of(curve, configurations)
+    names, rest = first_of(order_of(curve, configurations))
     factor, unit = scale([top_of(curve)], "W")
     said = [
         f"Bins of {bin_s:g} s by integration, the last as long as the runs last: energy is conserved."
@@ -77,13 +77,15 @@ def draw_power(
     scaled = curve.assign(**{key: curve[key] / factor for key in (*_POWERS, *_EVERY) if key in curve})
     figure = draw(scaled, names, text, time)
     legend = _handles(curve, names, (band, every), together)
-    return finish(figure, legend=legend, notes=[" ".join([*said, *notes])], stamp=stamp, most_columns=4)
+    return finish(figure, legend=legend, notes=[" ".join([*said, *notes, *rest])], stamp=stamp, most_columns=4)
 
 
 _POWERS = ("power_W", "low_W", "high_W")
 _EVERY = ("all_low_W", "all_high_W")
 _SAME = 0.98
 """A measured period that is by less longer than the bins is as long as they are."""
+_WIDE = 9
+"""Up to so many panels there are at most three side by side."""
 _HIGHEST = 1.25
 """A simultaneous band is wider than what it is about: it is cut at so many times the highest of the rest."""
 _HIGHEST_BAND = 1.5
@@ -125,6 +127,8 @@ def _panels(curve: pd.DataFrame, names: Sequence[str], power_text: str, time_tex
     top = top_of(curve)
     for panel in panels:
         panel.set_ylim(0, top)
+        if len(names) > _WIDE:
+            panel.locator_params(axis="x", nbins=3)  # more would meet those of the panel beside it
     outer_labels(panels, time_text, fitted(power_text, 2.2))
     return figure
 

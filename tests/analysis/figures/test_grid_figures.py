@@ -78,7 +78,7 @@ def tradeoff_of(count, *, better="higher", resamples=2000, unplaced=0, long=Fals
 @pytest.mark.parametrize(
     ("sizes", "gaps", "long"),
     [((3, 2), 0, False), ((3, 2), 4, False), ((15, 3), 6, False), ((3, 3, 2), 5, False), ((6, 3, 2), 0, False),
-     ((4, 3), 3, True), ((2, 2, 2), 0, True)],
+     ((4, 3), 3, True), ((2, 2, 2), 0, True), ((15, 3, 2), 0, True)],
 )  # fmt: skip
 def test_a_grid_is_readable_whatever_its_size(draw, sizes, gaps, long, flaws):
     assert [] == flaws(draw(grid_of(sizes, gaps=gaps, long=long), quantity="energy of train: gpu0", stamp=STAMP))
