@@ -217,9 +217,11 @@ def test_one_that_reads_on_has_its_tail_beyond_the_patience_unless_nobody_wants_
     ready = json.dumps({"tail_s": 30})
 
     def reading_on(seconds):
+        """In short sleeps: a signal that comes just before one is heard only after it."""
         return (
             "import signal, sys, time; signal.signal(signal.SIGTERM, lambda *_: sys.exit(0));"
-            f"open({str(tmp_path / 'ready')!r}, 'w').write({ready!r}); sys.stdin.read(); time.sleep({seconds})"
+            f"open({str(tmp_path / 'ready')!r}, 'w').write({ready!r}); sys.stdin.read();"
+            f"[time.sleep(0.05) for _ in range({round(seconds / 0.05)})]"
         )
 
     meter = sidecar(reading_on(0.5))
