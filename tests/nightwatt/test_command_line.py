@@ -172,7 +172,7 @@ def test_a_finished_night_has_a_status_and_nothing_to_resume(night):
     assert 0 == status.returncode, status.stderr
     body = json.loads(status.stdout)
     assert body["slots"] == body["done"]
-    assert 0 == nightwatt("resume", root, "--quiet", "--no-report").returncode
+    assert 0 == nightwatt("resume", root, "--quiet").returncode
 
 
 def test_a_report_can_be_made_again_from_the_folder_alone(night):
